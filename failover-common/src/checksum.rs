@@ -1,0 +1,62 @@
+//! Internet checksum arithmetic (RFC 1071), and its incremental form (RFC 1624, equation 3).
+//!
+//! Checksums and words are values in host order as read from network order: `u16::from_be_bytes(field)`.
+
+/// Folds the carries of a sum of 16-bit words back into 16 bits.
+#[inline(always)]
+pub const fn fold(mut sum: u64) -> u16 {
+    sum = (sum & 0xffff_ffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum as u16
+}
+
+/// A change to checksummed data, gathered over any number of 16-bit words.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Difference(u64);
+
+impl Difference {
+    /// Nothing changed yet.
+    #[inline(always)]
+    pub const fn none() -> Self {
+        Self(0)
+    }
+
+    /// One word was `old` and is now `new`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn word(self, old: u16, new: u16) -> Self {
+        Self(self.0 + !old as u64 + new as u64)
+    }
+
+    /// Two words (an IPv4 address, network order) were `old` and are now `new`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn address(self, old: [u8; 4], new: [u8; 4]) -> Self {
+        self.word(u16::from_be_bytes([old[0], old[1]]), u16::from_be_bytes([new[0], new[1]]))
+            .word(u16::from_be_bytes([old[2], old[3]]), u16::from_be_bytes([new[2], new[3]]))
+    }
+
+    /// The checksum of the changed data: `HC' = ~(~HC + ~m + m')`.
+    #[inline(always)]
+    pub const fn apply(self, checksum: u16) -> u16 {
+        !fold(!checksum as u64 + self.0)
+    }
+
+    /// The same for UDP over IPv4, where 0 means "no checksum" (RFC 768): none stays none, and a sum that comes
+    /// out as 0 is sent as 0xffff.
+    #[inline(always)]
+    pub const fn apply_udp(self, checksum: u16) -> u16 {
+        if checksum == 0 {
+            return 0;
+        }
+        match self.apply(checksum) {
+            0 => 0xffff,
+            sum => sum,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! Map keys. All addresses are 16 bytes in network order; IPv4 is written IPv4-mapped (`::ffff:a.b.c.d`).
+
+/// IPPROTO_TCP, the number in an IP header.
+pub const TCP: u8 = 6;
+/// IPPROTO_UDP, the number in an IP header.
+pub const UDP: u8 = 17;
+
+/// An IPv4 address (network order) as an IPv4-mapped IPv6 address, RFC 4291 §2.5.5.2.
+#[inline(always)]
+pub const fn mapped(v4: [u8; 4]) -> [u8; 16] {
+    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, v4[0], v4[1], v4[2], v4[3]]
+}
+
+/// The IPv4 address (network order) in an IPv4-mapped one, if it is one.
+#[inline(always)]
+pub const fn unmapped(a: [u8; 16]) -> Option<[u8; 4]> {
+    match a {
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, b, c, d, e] => Some([b, c, d, e]),
+        _ => None,
+    }
+}
+
+/// One (address, port, protocol): a target's service, a backup's side of it, or a probe socket.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EndpointKey {
+    /// IPv6 or IPv4-mapped, network order.
+    pub address: [u8; 16],
+    /// Network order.
+    pub port: [u8; 2],
+    /// [`TCP`] or [`UDP`].
+    pub protocol: u8,
+    /// Zero.
+    pub reserved: u8,
+}
+
+impl EndpointKey {
+    /// `port` in host order.
+    #[inline(always)]
+    pub const fn new(address: [u8; 16], port: u16, protocol: u8) -> Self {
+        Self { address, port: port.to_be_bytes(), protocol, reserved: 0 }
+    }
+}
+
+/// One client's flow with one backup endpoint.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FlowKey {
+    /// IPv6 or IPv4-mapped, network order.
+    pub client: [u8; 16],
+    /// The client's port, network order.
+    pub port: [u8; 2],
+    /// [`TCP`] or [`UDP`].
+    pub protocol: u8,
+    /// Zero.
+    pub reserved: u8,
+    /// Id of the backup endpoint ([`crate::value::Endpoint::id`]).
+    pub endpoint: u32,
+}
+
+/// A client host, as one backup endpoint knows it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ClientKey {
+    /// IPv6 or IPv4-mapped, network order.
+    pub client: [u8; 16],
+    /// Id of the backup endpoint ([`crate::value::Endpoint::id`]).
+    pub endpoint: u32,
+}
+
+/// A host that belongs to a target: its own address, or one of its backups'.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HostKey {
+    /// IPv6 or IPv4-mapped, network order.
+    pub address: [u8; 16],
+    /// Target id.
+    pub target: u32,
+}
+
+const _: () = assert!(size_of::<EndpointKey>() == 20);
+const _: () = assert!(size_of::<FlowKey>() == 24);
+const _: () = assert!(size_of::<ClientKey>() == 20);
+const _: () = assert!(size_of::<HostKey>() == 20);
+
+#[cfg(feature = "user")]
+mod pod {
+    // SAFETY: `repr(C)`, integers and byte arrays only, no padding (sizes asserted above): any bytes are valid.
+    unsafe impl aya::Pod for super::EndpointKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::FlowKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::ClientKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::HostKey {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mapped_addresses_come_back_and_others_do_not() {
+        assert_eq!(unmapped(mapped([192, 0, 2, 10])), Some([192, 0, 2, 10]));
+        assert_eq!(unmapped([0x20; 16]), None);
+    }
+}

@@ -1,0 +1,108 @@
+//! Why a packet went where it went. The numbers are ABI: never renumber, retire instead. Counters, events, JSON
+//! and metrics all use the one name.
+
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])+ $name:ident = $number:literal, $text:literal;)+) => {
+        /// The verdict on one packet and its cause.
+        #[repr(u32)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Reason { $($(#[doc = $doc])+ $name = $number,)+ }
+
+        impl Reason {
+            /// Every reason there is, in order of number.
+            pub const ALL: &[Reason] = &[$(Reason::$name,)+];
+
+            /// The name in counters, events, JSON and metrics.
+            pub const fn name(self) -> &'static str {
+                match self { $(Reason::$name => $text,)+ }
+            }
+        }
+
+        impl TryFrom<u32> for Reason {
+            type Error = u32;
+
+            fn try_from(number: u32) -> Result<Self, u32> {
+                match number { $($number => Ok(Reason::$name),)+ other => Err(other) }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Passed: shorter than its own headers say, or than they must be.
+    Truncated = 1, "truncated";
+    /// Passed: not IPv4 (another EtherType, VLAN tags, IPv6).
+    NotIpv4 = 2, "not-ipv4";
+    /// Passed: an IP header that contradicts itself.
+    MalformedIp = 3, "malformed-ip";
+    /// Passed: IPv4 options.
+    IpOptions = 4, "ip-options";
+    /// Passed: a fragment.
+    Fragment = 5, "fragment";
+    /// Passed: neither UDP nor TCP.
+    NotUdpTcp = 6, "not-udp-tcp";
+    /// Passed: a UDP or TCP header that contradicts itself.
+    MalformedL4 = 7, "malformed-l4";
+    /// Passed: neither port is a signalling port.
+    NotSignalling = 8, "not-signalling";
+    /// Passed: a signalling port, but neither to a service nor from a backup.
+    NotOurs = 9, "not-ours";
+    /// Passed: the answer to one of the daemon's own probes.
+    OwnProbe = 10, "own-probe";
+
+    /// Passed: the primary serves.
+    PrimaryServes = 16, "primary-serves";
+    /// Rewritten to the backup and redirected.
+    Steered = 17, "steered";
+    /// Rewritten to the backup and handed to the kernel to route.
+    SteeredByKernel = 18, "steered-by-kernel";
+    /// Rewritten to come from the target, and redirected.
+    Returned = 19, "returned";
+    /// Rewritten to come from the target, and handed to the kernel to route.
+    ReturnedByKernel = 20, "returned-by-kernel";
+    /// Passed: from one of the target's own servers to another (replication, the backup's own probes).
+    BetweenServers = 21, "between-servers";
+    /// Passed: from a backup to a client that was never steered there.
+    NoReturn = 22, "no-return";
+    /// Passed: from a shared backup to a client that was steered there for two services; it cannot be told which.
+    AmbiguousReturn = 23, "ambiguous-return";
+    /// Passed: the availability map names a backup that has no endpoint for this service.
+    NoEndpoint = 24, "no-endpoint";
+    /// Passed: the TTL ends here; the kernel says so to the sender.
+    TtlExpired = 25, "ttl-expired";
+    /// Passed: the router has no usable route to where the packet should go.
+    NoRoute = 26, "no-route";
+    /// Dropped: nobody may serve (`all_down = "drop"`).
+    NobodyServes = 27, "nobody-serves";
+    /// Dropped: a write failed after the first one had been made.
+    HalfWritten = 28, "half-written";
+}
+
+impl Reason {
+    /// Whether packets of this reason were sent to a backup.
+    pub const fn is_steered(self) -> bool {
+        matches!(self, Reason::Steered | Reason::SteeredByKernel)
+    }
+
+    /// Whether packets of this reason came from a backup and got the target's address.
+    pub const fn is_returned(self) -> bool {
+        matches!(self, Reason::Returned | Reason::ReturnedByKernel)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_distinct_fit_the_counters_and_come_back() {
+        for pair in Reason::ALL.windows(2) {
+            assert!(pair[0] < pair[1]);
+        }
+        for &reason in Reason::ALL {
+            assert!((reason as u32) < crate::names::REASON_SLOTS);
+            assert_eq!(Reason::try_from(reason as u32), Ok(reason));
+        }
+        assert_eq!(Reason::try_from(0), Err(0));
+    }
+}

@@ -1,0 +1,3 @@
+//! The configuration file: raw (serde) → model (valid by construction).
+
+pub mod model;

@@ -1,0 +1,259 @@
+//! The configuration, valid by construction: what is in here needs no second look anywhere else.
+//!
+//! Made only by [`super::load`]; the shapes of `raw` and this file differ on purpose.
+
+use std::{
+    fmt,
+    net::IpAddr,
+    num::{NonZeroU8, NonZeroU32},
+    path::PathBuf,
+    time::Duration,
+};
+
+/// The whole configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The router itself.
+    pub router: Router,
+    /// In the order of the file. Names and services are unique.
+    pub targets: Vec<Target>,
+}
+
+/// `[router]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Router {
+    /// Where signalling enters and leaves; unique names, at least one.
+    pub interfaces: Vec<Interface>,
+    /// The control API's Unix socket.
+    pub control_socket: PathBuf,
+    /// Where admin states live.
+    pub state_dir: PathBuf,
+    /// Where programs, links and maps are pinned: a folder on a bpffs.
+    pub bpffs_dir: PathBuf,
+    /// Room in the flow tables.
+    pub max_flows: NonZeroU32,
+}
+
+/// One interface of the router.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// The device's name, 1 to 15 bytes.
+    pub name: String,
+    /// How the XDP program is attached.
+    pub mode: Mode,
+}
+
+/// How an XDP program is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Native where the driver can, else generic.
+    #[default]
+    Auto,
+    /// In the driver.
+    Native,
+    /// In the kernel's network stack, on an sk_buff.
+    Generic,
+}
+
+/// A primary proxy or gatekeeper whose signalling is protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Unique; letters, digits, `-`, `_`, `.`; at most 63 bytes.
+    pub name: String,
+    /// The primary's address.
+    pub address: IpAddr,
+    /// At least one; (transport, port) unique.
+    pub services: Vec<Service>,
+    /// What happens when no server is healthy.
+    pub all_down: AllDown,
+    /// How many of the services decide.
+    pub require: Require,
+    /// How the target's servers are probed.
+    pub probe: Probe,
+    /// In order of preference; at least one, at most [`failover_common::names::MAX_BACKUPS`].
+    pub backups: Vec<Backup>,
+}
+
+/// One (transport, port) of a target, and the protocol that is spoken there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Service {
+    /// The protocol.
+    pub kind: ServiceKind,
+    /// UDP or TCP.
+    pub transport: Transport,
+    /// The target's port.
+    pub port: u16,
+}
+
+/// The signalling protocols.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ServiceKind {
+    /// RFC 3261 over UDP and TCP, port 5060.
+    Sip,
+    /// RFC 3261 over TLS, TCP port 5061.
+    Sips,
+    /// H.225.0 RAS, UDP port 1719.
+    Ras,
+    /// H.225.0 call signalling, TCP port 1720.
+    H225,
+    /// RFC 3435, UDP port 2427.
+    Mgcp,
+    /// H.248.1 text encoding, UDP and TCP port 2944.
+    Megaco,
+}
+
+/// The transports that carry signalling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Transport {
+    /// RFC 768.
+    Udp,
+    /// RFC 9293.
+    Tcp,
+}
+
+/// A server that can stand in for a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backup {
+    /// Unique within its target.
+    pub name: String,
+    /// Its own address, never the target's.
+    pub address: IpAddr,
+    /// Where it serves each of the target's services: as long as [`Target::services`], in the same order.
+    pub ports: Vec<u16>,
+    /// The address serves this target alone.
+    pub dedicated: bool,
+}
+
+/// What happens to a target's signalling when none of its servers is healthy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum AllDown {
+    /// It goes to the primary, as if `failover` were not here.
+    #[default]
+    Primary,
+    /// It goes to the first backup.
+    Backup,
+    /// It is dropped.
+    Drop,
+}
+
+/// How many of a server's services must answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Require {
+    /// Every one that was ever seen alive.
+    #[default]
+    All,
+    /// One is enough.
+    Any,
+}
+
+/// How servers are probed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// From one probe's start to the next one's.
+    pub interval: Duration,
+    /// The same, while the server is suspect.
+    pub fast_interval: Duration,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// Consecutive failures until `down`.
+    pub fall: NonZeroU8,
+    /// Consecutive answers until `up`.
+    pub rise: NonZeroU8,
+    /// The least time in `recovering`; it never delays going down.
+    pub hold_down: Duration,
+    /// SIP status codes that count as alive.
+    pub sip_alive: StatusSet,
+}
+
+/// A set of SIP status codes, 100 to 699.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusSet {
+    /// Inclusive ranges.
+    pub ranges: Vec<(u16, u16)>,
+}
+
+impl StatusSet {
+    /// Whether `status` is in the set.
+    pub fn contains(&self, status: u16) -> bool {
+        self.ranges.iter().any(|&(low, high)| (low..=high).contains(&status))
+    }
+}
+
+impl Default for StatusSet {
+    /// Any answer but a 5xx: the words of the design's default, `["1xx", "2xx", "3xx", "4xx", "6xx"]`.
+    fn default() -> Self {
+        Self { ranges: vec![(100, 499), (600, 699)] }
+    }
+}
+
+impl Transport {
+    /// The protocol number of an IP header.
+    pub const fn protocol(self) -> u8 {
+        match self {
+            Self::Udp => failover_common::key::UDP,
+            Self::Tcp => failover_common::key::TCP,
+        }
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+        })
+    }
+}
+
+impl ServiceKind {
+    /// The word in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sip => "sip",
+            Self::Sips => "sips",
+            Self::Ras => "ras",
+            Self::H225 => "h225",
+            Self::Mgcp => "mgcp",
+            Self::Megaco => "megaco",
+        }
+    }
+
+    /// The registered port.
+    pub const fn port(self) -> u16 {
+        match self {
+            Self::Sip => 5060,
+            Self::Sips => 5061,
+            Self::Ras => 1719,
+            Self::H225 => 1720,
+            Self::Mgcp => 2427,
+            Self::Megaco => 2944,
+        }
+    }
+
+    /// The transports that the bare word stands for.
+    pub const fn transports(self) -> &'static [Transport] {
+        match self {
+            Self::Sip | Self::Megaco => &[Transport::Udp, Transport::Tcp],
+            Self::Sips | Self::H225 => &[Transport::Tcp],
+            Self::Ras | Self::Mgcp => &[Transport::Udp],
+        }
+    }
+}
+
+impl fmt::Display for Service {
+    /// `sip/udp`, or `sip/udp:5080` where the port is not the registered one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind.name(), self.transport)?;
+        if self.port == self.kind.port() { Ok(()) } else { write!(f, ":{}", self.port) }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Native => "native",
+            Self::Generic => "generic",
+        })
+    }
+}

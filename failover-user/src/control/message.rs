@@ -1,0 +1,269 @@
+//! What goes over the control socket: the JSON of `status`, `stats`, `events` and their commands.
+//!
+//! Others script against these shapes. A field is never left out: what is unknown is `null`. Adding a field keeps
+//! [`SCHEMA`]; changing or removing one raises it.
+//!
+//! | request | body | answer |
+//! |---|---|---|
+//! | `GET /v1/status` | | [`Status`] |
+//! | `GET /v1/targets/NAME` | | [`TargetDetail`] |
+//! | `POST /v1/targets/NAME/admin` | [`SetAdmin`] | [`TargetStatus`] after the change took effect |
+//! | `POST /v1/targets/NAME/probe` | | [`TargetDetail`] after one fresh probe of each of its servers |
+//! | `GET /v1/stats` | | [`Stats`] |
+//! | `GET /v1/events?follow=BOOL` | | [`Event`]s, a line each; with `follow`, without end |
+//! | `POST /v1/interfaces/NAME?mode=MODE` | | [`InterfaceStatus`] |
+//! | `DELETE /v1/interfaces/NAME` | | [`InterfaceStatus`] |
+//! | `POST /v1/reload` | | [`Reloaded`] |
+//!
+//! Errors are [`Problem`] with a 4xx or 5xx status.
+
+use serde::{Deserialize, Serialize};
+
+use crate::health::Health;
+
+/// Version of these shapes.
+pub const SCHEMA: u32 = 1;
+
+/// `failover status -o json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The router.
+    pub router: RouterStatus,
+    /// In the order of the configuration.
+    pub targets: Vec<TargetStatus>,
+}
+
+/// The router in a [`Status`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RouterStatus {
+    /// The daemon's process id; null while it is dead.
+    pub pid: Option<u32>,
+    /// Seconds since the daemon started; null while it is dead.
+    pub uptime_s: Option<f64>,
+    /// No daemon watches: the kernel keeps the last decision.
+    pub stale: bool,
+    /// In the order of the configuration.
+    pub interfaces: Vec<InterfaceStatus>,
+}
+
+/// An interface.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InterfaceStatus {
+    /// The device's name.
+    pub name: String,
+    /// `native` or `generic`; null while nothing is attached.
+    pub mode: Option<String>,
+    /// Whether our program is attached.
+    pub attached: bool,
+    /// Why it is not, where that is known.
+    pub reason: Option<String>,
+}
+
+/// What the operator said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Admin {
+    /// Health decides.
+    #[default]
+    Auto,
+    /// The backup serves.
+    Disabled,
+    /// New flows go to the backup, old ones stay.
+    Drain,
+    /// Never steered.
+    Primary,
+}
+
+/// Who serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Serving {
+    /// The primary.
+    Primary,
+    /// A backup: [`TargetStatus::backup`].
+    Backup,
+    /// Old flows finish where they began.
+    Draining,
+    /// Nobody (`all_down = "drop"`).
+    None,
+}
+
+/// A target in a [`Status`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TargetStatus {
+    /// Its name.
+    pub name: String,
+    /// What the operator said.
+    pub admin: Admin,
+    /// When that ends, RFC 3339; null: it does not.
+    pub admin_until: Option<String>,
+    /// The operator's reason.
+    pub admin_reason: Option<String>,
+    /// What probing knows of the primary; null: nothing yet.
+    #[serde(with = "crate::health::or_null")]
+    pub health: Health,
+    /// Who serves; null: not known (never, while a daemon runs).
+    pub serving: Option<Serving>,
+    /// The backup that serves; null: none does.
+    pub backup: Option<String>,
+    /// `primary` or `backup`, while `draining`.
+    pub draining_to: Option<String>,
+    /// Since when [`Self::serving`] is so, RFC 3339.
+    pub since: Option<String>,
+    /// Why it is so, in words.
+    pub reason: Option<String>,
+    /// The primary's last round trip in microseconds.
+    pub rtt_us: Option<u64>,
+    /// Packets sent to a backup.
+    pub steered_packets: u64,
+    /// Bytes of them, whole frames.
+    pub steered_bytes: u64,
+    /// Packets that came back from a backup under the target's address.
+    pub returned_packets: u64,
+    /// Flows whose way back is remembered; null: not counted yet.
+    pub pins: Option<u64>,
+    /// In order of preference.
+    pub backups: Vec<BackupStatus>,
+    /// Every probe of the primary and of the backups.
+    pub probes: Vec<ProbeStatus>,
+}
+
+/// A backup in a [`TargetStatus`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BackupStatus {
+    /// Its name.
+    pub name: String,
+    /// What probing knows; null: nothing yet.
+    #[serde(with = "crate::health::or_null")]
+    pub health: Health,
+    /// The last round trip in microseconds.
+    pub rtt_us: Option<u64>,
+}
+
+/// One probed service of one server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProbeStatus {
+    /// `sip/udp`, `sip/tcp:5080`.
+    pub service: String,
+    /// `primary`, or the backup's name.
+    pub server: String,
+    /// What this probe alone knows; null: nothing yet.
+    #[serde(with = "crate::health::or_null")]
+    pub health: Health,
+    /// The last round trip in microseconds.
+    pub rtt_us: Option<u64>,
+    /// The last outcome, in words: `200 OK`, `no answer in 300ms`.
+    pub last: Option<String>,
+}
+
+/// `failover target show NAME -o json`: a [`TargetStatus`] and what happened lately.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TargetDetail {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The target as in `status`.
+    #[serde(flatten)]
+    pub target: TargetStatus,
+    /// The primary's address.
+    pub address: String,
+    /// `sip/udp`, …
+    pub services: Vec<String>,
+    /// The last events about this target, oldest first.
+    pub events: Vec<Event>,
+}
+
+/// Body of `POST /v1/targets/NAME/admin`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetAdmin {
+    /// The new state.
+    pub state: Admin,
+    /// Then back to `auto`, after this many seconds.
+    #[serde(default)]
+    pub for_s: Option<u64>,
+    /// Why, in the operator's words; at most 200 bytes.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// `failover stats -o json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stats {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// No daemon watches.
+    pub stale: bool,
+    /// Packets about no target, by reason; only reasons that were counted.
+    pub router: Vec<Count>,
+    /// Packets about a target.
+    pub targets: Vec<TargetCounts>,
+}
+
+/// The counters of one target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TargetCounts {
+    /// Its name.
+    pub name: String,
+    /// Only reasons that were counted.
+    pub counts: Vec<Count>,
+}
+
+/// One counter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Count {
+    /// The reason's stable number.
+    pub number: u32,
+    /// The reason's name.
+    pub reason: String,
+    /// Packets, over all CPUs.
+    pub packets: u64,
+    /// Bytes, over all CPUs.
+    pub bytes: u64,
+}
+
+/// One line of `failover events -o jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Counts up from 1 in each daemon.
+    pub seq: u64,
+    /// RFC 3339, microseconds.
+    pub time: String,
+    /// `started`, `adopted`, `stopping`, `health`, `serving`, `steering-began`, `admin`, `interface`, `reloaded`, `warning`.
+    pub kind: String,
+    /// The target; null: about the router.
+    pub target: Option<String>,
+    /// `primary` or the backup's name, for `health`.
+    pub server: Option<String>,
+    /// Before, where something changed.
+    pub from: Option<String>,
+    /// After, where something changed.
+    pub to: Option<String>,
+    /// In words.
+    pub reason: Option<String>,
+}
+
+/// Answer to a reload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Targets in the configuration now.
+    pub targets: usize,
+    /// What changed, a line each; empty: nothing.
+    pub changes: Vec<String>,
+    /// What is odd in the new configuration.
+    pub warnings: Vec<String>,
+}
+
+/// An error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Problem {
+    /// What failed, on what, why.
+    pub error: String,
+    /// What to do next, where that is known.
+    pub help: Option<String>,
+    /// The exit code that a command ends with.
+    pub exit: u8,
+}

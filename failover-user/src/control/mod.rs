@@ -1,0 +1,3 @@
+//! The control API: HTTP/JSON over a Unix socket.
+
+pub mod message;

@@ -1,0 +1,1 @@
+//! Topology + health + admin states → who serves.

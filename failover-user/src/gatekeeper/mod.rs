@@ -1,0 +1,3 @@
+//! The backup gatekeeper: modules per site, registrar, proxy, RAS, calls, profile store.
+//!
+//! Not built yet.

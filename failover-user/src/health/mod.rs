@@ -1,0 +1,37 @@
+//! Health of one probed service: a pure state machine, time injected.
+
+use serde::{Deserialize, Serialize};
+
+/// What probing knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// Nothing yet.
+    #[default]
+    Unknown,
+    /// It answers.
+    Up,
+    /// It answered, and lately did not.
+    Suspect,
+    /// It does not answer.
+    Down,
+    /// It answers again, but not for long enough.
+    Recovering,
+}
+
+/// In JSON an unknown health is `null`.
+pub mod or_null {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use super::Health;
+
+    /// `Unknown` as `null`.
+    pub fn serialize<S: Serializer>(health: &Health, to: S) -> Result<S::Ok, S::Error> {
+        Some(*health).filter(|h| *h != Health::Unknown).serialize(to)
+    }
+
+    /// `null` as `Unknown`.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Health, D::Error> {
+        Ok(Option::deserialize(from)?.unwrap_or_default())
+    }
+}

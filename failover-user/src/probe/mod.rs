@@ -1,0 +1,1 @@
+//! Probers: I/O only.
