@@ -1,0 +1,1 @@
+//! The pinned maps of a dead daemon.
