@@ -121,6 +121,8 @@ struct Limits {
     exchange: Duration,
     /// Until every connection has ended, once the server stops.
     stop: Duration,
+    /// Bytes of a head.
+    head_bytes: u32,
     /// Bytes of a body.
     body_bytes: usize,
     /// Connections at a time.
@@ -137,6 +139,7 @@ const LIMITS: Limits = Limits {
     probe: Duration::from_secs(14),
     exchange: Duration::from_secs(30),
     stop: Duration::from_secs(2),
+    head_bytes: 16 * 1024,
     body_bytes: 64 * 1024,
     connections: 64,
     followers: 48,
@@ -241,6 +244,7 @@ impl Exchange {
                 .timer(TokioTimer::new())
                 .header_read_timeout(self.limits.head)
                 .keep_alive(false)
+                .max_header_size(self.limits.head_bytes)
                 .max_buf_size(self.limits.body_bytes)
                 .serve_connection(TokioIo::new(stream), service)
         );
