@@ -6,10 +6,10 @@ use crate::config;
 pub(super) fn check(session: &Session) -> Result<(), Failure> {
     match (config::load(session.config_path()), session.output()) {
         (Ok(loaded), Output::Text) => output::text(&check::explain(&loaded)),
-        (Ok(loaded), Output::Json | Output::Jsonl) => output::text(&check::explain_json(&loaded)),
+        (Ok(loaded), json) => output::value(json, &check::explain_json(&loaded), ToString::to_string),
         (Err(error), Output::Text) => Err(error.into()),
-        (Err(error), Output::Json | Output::Jsonl) => {
-            output::text(&check::error_json(&error))?;
+        (Err(error), json) => {
+            output::value(json, &check::error_json(&error), ToString::to_string)?;
             Err(Failure::Silent(Failure::from(error).exit()))
         }
     }

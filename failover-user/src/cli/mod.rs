@@ -11,7 +11,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use self::{failure::Failure, session::Session};
 
-mod check;
+pub mod check;
 mod completions;
 mod configuration;
 mod events;
@@ -114,6 +114,7 @@ enum Command {
     /// Print the manual page, or write the pages of all commands
     Man(completions::Man),
 }
+
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
