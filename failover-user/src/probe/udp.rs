@@ -88,6 +88,22 @@ impl Io {
     }
 }
 
+#[cfg(test)]
+impl Io {
+    /// Sends past the probe.
+    pub(super) async fn send_for_test(&self, bytes: &[u8]) -> io::Result<()> {
+        let open = self.open.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        open.socket.send(bytes).await.map(drop)
+    }
+
+    /// From now on the socket cannot send.
+    pub(super) fn break_for_test(&self) {
+        if let Some(open) = &self.open {
+            let _ = socket2::SockRef::from(&open.socket).shutdown(std::net::Shutdown::Write);
+        }
+    }
+}
+
 impl Open {
     async fn new(ask: &Ask<'_>, exemptions: &mpsc::Sender<Exemption>) -> Result<Self, Outcome> {
         let failed = |error: &io::Error| {
