@@ -1,3 +1,6 @@
 //! The control API: HTTP/JSON over a Unix socket.
 
+pub mod client;
+pub mod journal;
 pub mod message;
+pub mod server;
