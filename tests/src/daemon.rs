@@ -240,9 +240,7 @@ pub fn accept_redirects(lab: &Lab) -> Result<()> {
 /// The same for one host.
 pub fn accept_redirects_at(lab: &Lab, host: &Namespace) -> Result<()> {
     let mut command = host.command(binary()?);
-    // Inside the laboratory's own folder, so that it goes with it.
-    let dir = lab.bpffs_dir().join(host.name());
-    command.args(["attach", "--pass", DEVICE, "--bpffs-dir"]).arg(dir);
+    command.args(["attach", "--pass", DEVICE, "--bpffs-dir"]).arg(lab.pin_dir(host.name()));
     process::run(command).map(drop)
 }
 

@@ -42,10 +42,17 @@ pub fn ipv4(from: Ipv4Addr, to: Ipv4Addr, protocol: u8, options: &[u8], payload:
     header.extend(from.octets());
     header.extend(to.octets());
     header.extend(options);
-    let sum = checksum(&header);
-    header[10..12].copy_from_slice(&sum.to_be_bytes());
     header.extend(payload);
+    seal_ipv4(&mut header);
     header
+}
+
+/// Makes the header checksum of an IPv4 packet right again after a change.
+pub fn seal_ipv4(packet: &mut [u8]) {
+    let header = usize::from(packet[0] & 0x0f) * 4;
+    packet[10..12].fill(0);
+    let sum = checksum(&packet[..header]);
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
 }
 
 /// A UDP datagram without checksum (RFC 768: zero).

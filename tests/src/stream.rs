@@ -2,7 +2,7 @@
 //! address, made by which server. One packet that is lost, doubled or misdirected shows.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     net::{SocketAddr, SocketAddrV4, UdpSocket},
     sync::{
         Arc,
@@ -32,37 +32,56 @@ pub struct Stream {
 pub struct Answers {
     /// Requests sent, numbered from 1.
     pub sent: u32,
-    /// Numbers answered.
-    pub numbers: BTreeSet<u32>,
-    /// Answers to a number that had been answered.
-    pub doubled: u32,
-    /// Answers by the address that they came from.
-    pub sources: BTreeMap<SocketAddr, u32>,
-    /// Answers by their `Server` header.
-    pub servers: BTreeMap<String, u32>,
-    /// Answers by their `X-Source` header: where the server saw the request come from.
-    pub seen_from: BTreeMap<String, u32>,
+    /// In the order of their arrival.
+    pub all: Vec<Answer>,
+}
+
+/// One response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The number of the request.
+    pub number: u32,
+    /// The address that it came from.
+    pub source: SocketAddr,
+    /// Its `Server` header.
+    pub server: String,
+    /// Its `X-Source` header: where the server saw the request come from; empty where it does not say.
+    pub seen_from: String,
 }
 
 impl Answers {
     /// Numbers that were never answered.
     pub fn lost(&self) -> Vec<u32> {
-        (1..=self.sent).filter(|number| !self.numbers.contains(number)).collect()
+        let answered: BTreeSet<u32> = self.all.iter().map(|answer| answer.number).collect();
+        (1..=self.sent).filter(|number| !answered.contains(number)).collect()
     }
 
-    fn count(&mut self, message: &str, from: SocketAddr) {
-        let Some(number) = sip::status(message).and(sip::sequence(message)) else { return };
-        if !self.numbers.insert(number) {
-            self.doubled += 1;
+    /// Answers beyond the first one to each number.
+    pub fn doubled(&self) -> usize {
+        let answered: BTreeSet<u32> = self.all.iter().map(|answer| answer.number).collect();
+        self.all.len() - answered.len()
+    }
+
+    /// Every address that an answer came from.
+    pub fn sources(&self) -> BTreeSet<SocketAddr> {
+        self.all.iter().map(|answer| answer.source).collect()
+    }
+
+    /// Every server that answered.
+    pub fn servers(&self) -> BTreeSet<&str> {
+        self.all.iter().map(|answer| answer.server.as_str()).collect()
+    }
+
+    /// Every address that a server saw a request come from.
+    pub fn seen_from(&self) -> BTreeSet<&str> {
+        self.all.iter().map(|answer| answer.seen_from.as_str()).collect()
+    }
+
+    fn take(&mut self, message: &str, source: SocketAddr) {
+        if let Some(number) = sip::status(message).and(sip::sequence(message)) {
+            let text = |name| sip::header(message, name).unwrap_or_default().to_owned();
+            self.all.push(Answer { number, source, server: text("Server"), seen_from: text("X-Source") });
         }
-        *self.sources.entry(from).or_default() += 1;
-        let mut tally = |name: &str, by: fn(&mut Self) -> &mut BTreeMap<String, u32>| {
-            if let Some(value) = sip::header(message, name) {
-                *by(self).entry(value.to_owned()).or_default() += 1;
-            }
-        };
-        tally("Server", |answers| &mut answers.servers);
-        tally("X-Source", |answers| &mut answers.seen_from);
     }
 }
 
@@ -151,7 +170,7 @@ fn take(socket: &UdpSocket, answers: &mut Answers) {
     let mut buffer = [0; 4096];
     // Time-outs and ICMP errors are not answers.
     if let Ok((length, from)) = socket.recv_from(&mut buffer) {
-        answers.count(&String::from_utf8_lossy(&buffer[..length]), from);
+        answers.take(&String::from_utf8_lossy(&buffer[..length]), from);
     }
 }
 
@@ -164,13 +183,13 @@ mod tests {
         let mut answers = Answers { sent: 3, ..Answers::default() };
         let (right, wrong) = ("192.0.2.1:5060".parse().unwrap(), "192.0.2.2:5060".parse().unwrap());
         let response = |number| format!("SIP/2.0 200 OK\r\nCSeq: {number} OPTIONS\r\nServer: a\r\n\r\n");
-        answers.count(&response(1), right);
-        answers.count(&response(1), right);
-        answers.count(&response(3), wrong);
-        answers.count("garbage", wrong);
+        answers.take(&response(1), right);
+        answers.take(&response(1), right);
+        answers.take(&response(3), wrong);
+        answers.take("garbage", wrong);
         assert_eq!(answers.lost(), [2]);
-        assert_eq!(answers.doubled, 1);
-        assert_eq!(answers.sources, BTreeMap::from([(right, 2), (wrong, 1)]));
-        assert_eq!(answers.servers, BTreeMap::from([("a".to_owned(), 3)]));
+        assert_eq!(answers.doubled(), 1);
+        assert_eq!(answers.sources(), BTreeSet::from([right, wrong]));
+        assert_eq!(answers.servers(), BTreeSet::from(["a"]));
     }
 }

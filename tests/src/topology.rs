@@ -79,7 +79,11 @@ impl Lab {
         let phones = join("phones", LAN, 1)?;
         let primary = join("primary", TO_PRIMARY, 2)?;
         let backup = join("backup", TO_BACKUP, 3)?;
-        namespaces.reap_folder(&pins(namespaces.prefix()))?;
+        let pins = pins(namespaces.prefix());
+        namespaces.reap_folder(&pins)?;
+        std::fs::create_dir(&pins).with_context(|| {
+            format!("create {}; is a BPF file system there? mount -t bpf bpf /sys/fs/bpf", pins.display())
+        })?;
         let lab = Self { phones, router, primary, backup, namespaces, _turn: turn };
         add_address(&lab.phones, CALLERS)?;
         add_address(&lab.phones, CALLEES)?;
@@ -106,9 +110,14 @@ impl Lab {
         self.namespaces.prefix()
     }
 
-    /// Where the daemon of this laboratory pins its programs and maps.
+    /// Where the daemon of this laboratory pins its programs and maps: on a bpffs, not there yet.
     pub fn bpffs_dir(&self) -> PathBuf {
-        pins(self.name())
+        pins(self.name()).join("daemon")
+    }
+
+    /// A folder on a bpffs for what else is pinned under `name`, not there yet.
+    pub fn pin_dir(&self, name: &str) -> PathBuf {
+        pins(self.name()).join(name)
     }
 
     /// The router's devices.
