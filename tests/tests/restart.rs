@@ -117,8 +117,8 @@ fn with_the_daemon_dead_the_command_line_works_on_the_pinned_maps() -> Result<()
     assert_eq!(json["targets"][0]["backup"], "paris-backup", "{json}");
     assert!(scene.daemon.output(&["status"])?.stdout.contains("STALE"));
     assert_eq!(scene.daemon.output(&["status", "--check"])?.code, 3, "the daemon is unreachable");
-    let stats = scene.daemon.output(&["stats"])?;
-    assert!(stats.code == 0 && stats.stderr.contains("daemon is not running"), "{stats:?}");
+    let said = scene.daemon.output(&["stats"])?;
+    assert!(said.code == 0 && said.stderr.contains("daemon is not running"), "{said:?}");
     assert!(scene.daemon.counted("steered-by-kernel")? >= 1);
 
     // `auto` means the primary, until a daemon returns.
@@ -188,11 +188,10 @@ fn detach_takes_away_what_a_daemon_left() -> Result<()> {
 fn nothing_is_left(scene: &Scene) -> Result<()> {
     assert_eq!(scene.attached()?, Vec::<String>::new());
     assert_eq!(scene.answers()?, "primary");
-    let pins = process::wait_for("clean pin folder", Duration::from_secs(1), || {
+    process::wait_for("clean pin folder", Duration::from_secs(1), || {
         let dir = scene.lab.bpffs_dir();
         let gone = !dir.exists()
             || scene.lab.router.run(&["find", &dir.display().to_string(), "-type", "f"])?.is_empty();
         Ok(gone.then_some(()))
-    });
-    pins
+    })
 }
