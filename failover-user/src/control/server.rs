@@ -122,7 +122,7 @@ struct Limits {
     /// Until every connection has ended, once the server stops.
     stop: Duration,
     /// Bytes of a head.
-    head_bytes: u32,
+    head_bytes: usize,
     /// Bytes of a body.
     body_bytes: usize,
     /// Connections at a time.

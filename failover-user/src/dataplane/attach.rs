@@ -16,6 +16,8 @@ use crate::config::model::Mode;
 pub struct Attachment {
     /// The interface.
     pub name: String,
+    /// Its index when the program was attached: a device of the same name with another index is another one.
+    pub index: u32,
     _link: FdLink,
 }
 
@@ -77,7 +79,7 @@ pub fn adopt(program: &mut Xdp, pins: &Pins, name: &str) -> Result<Option<Attach
         return Ok(None);
     };
     let link = program.take_link(id).map_err(|error| load_error(&error))?;
-    Ok(Some(Attachment { name: name.into(), _link: fd(name, link)? }))
+    Ok(Some(Attachment { name: name.into(), index: index(name)?, _link: fd(name, link)? }))
 }
 
 fn pin(pins: &Pins, name: &str, link: XdpLink) -> Result<Attachment, Error> {
@@ -88,7 +90,7 @@ fn pin(pins: &Pins, name: &str, link: XdpLink) -> Result<Attachment, Error> {
         path,
         reason: causes(&error),
     })?;
-    Ok(Attachment { name: name.into(), _link: pinned.into() })
+    Ok(Attachment { name: name.into(), index: index(name)?, _link: pinned.into() })
 }
 
 /// A kernel that knows no bpf_link for XDP cannot keep the program when the daemon ends.
@@ -98,6 +100,13 @@ fn fd(name: &str, link: XdpLink) -> Result<FdLink, Error> {
         mode: "native",
         source: io::Error::new(io::ErrorKind::Unsupported, "this kernel has no bpf_link for XDP"),
     })
+}
+
+fn index(name: &str) -> Result<u32, Error> {
+    use rustix::net::{AddressFamily, SocketType, netdevice, socket};
+    socket(AddressFamily::INET, SocketType::DGRAM, None)
+        .and_then(|socket| netdevice::name_to_index(socket, name))
+        .map_err(|_| Error::NoInterface { name: name.into() })
 }
 
 fn explain(name: &str, mode: &'static str, error: ProgramError) -> Error {

@@ -114,8 +114,13 @@ impl Dataplane {
     }
 
     /// The interfaces on which our program is attached by a link of ours.
-    pub fn attached(&self) -> impl Iterator<Item = &str> {
-        self.links.keys().map(String::as_str)
+    pub fn attached(&self) -> impl Iterator<Item = &Attachment> {
+        self.links.values()
+    }
+
+    /// Our link on `interface`.
+    pub fn attachment(&self, interface: &str) -> Option<&Attachment> {
+        self.links.get(interface)
     }
 
     /// The kernel's id of our program.
@@ -133,16 +138,11 @@ impl Dataplane {
         Ok(())
     }
 
-    /// Detaches from `interface`; one that is not attached is no error.
+    /// Detaches from `interface`, or forgets the link of a device that is gone; one that is not attached is no error.
     pub fn detach(&mut self, interface: &str) -> Result<(), Error> {
         Pins::remove(&self.pins.link(interface))?;
         self.links.remove(interface);
         Ok(())
-    }
-
-    /// Forgets the link of a device that is gone, so that [`Self::attach`] can make another one.
-    pub fn forget(&mut self, interface: &str) -> Result<(), Error> {
-        self.detach(interface)
     }
 
     /// Takes everything away: links, programs, maps.

@@ -13,7 +13,7 @@ use aya::{
 use failover_common::{
     key::EndpointKey,
     names,
-    value::{Availability, Counter, Return, Server},
+    value::{Availability, Counter, Server},
 };
 
 use super::{
@@ -21,9 +21,9 @@ use super::{
     load::Dataplane,
     maps::{Maps, entries, fails},
     netdev::MOST_DEVICES,
-    tables::{Desired, Place, Tables},
+    tables::{Desired, Tables},
 };
-use crate::config::model::Target;
+use crate::{config::model::Target, director::Place};
 
 impl Dataplane {
     /// Makes the maps hold `desired`. With `compare`, what they hold is read first, and found differences are
@@ -65,7 +65,12 @@ impl Dataplane {
         self.maps.availability.get(self.ids.target(target))
     }
 
-    /// The name of the target with this id.
+    /// The number under which the kernel knows `target`.
+    pub fn id_of(&self, target: &Target) -> u32 {
+        self.ids.target(target)
+    }
+
+    /// The target with this number.
     pub fn target_of<'a>(&self, id: u32, targets: &'a [Target]) -> Option<&'a Target> {
         targets.iter().find(|target| self.ids.target(target) == id)
     }
@@ -228,16 +233,6 @@ impl Maps {
             remove(&mut self.clients, names::CLIENTS, client)?;
         }
         Ok(())
-    }
-
-    /// The number of flows whose way back is remembered, by target id.
-    pub fn flows(&self) -> Result<std::collections::BTreeMap<u32, u64>, Error> {
-        let mut flows = std::collections::BTreeMap::new();
-        for entry in entries(&self.returns, names::RETURNS)? {
-            let (_, Return { origin, .. }) = entry?;
-            *flows.entry(origin.target).or_default() += 1;
-        }
-        Ok(flows)
     }
 }
 

@@ -12,16 +12,10 @@ use failover_common::{
 };
 
 use super::ids::Ids;
-use crate::config::model::{Backup, Target};
-
-/// Who serves a target, as the availability map says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Place {
-    /// 0 the primary, n the n-th backup, [`failover_common::value::Availability::NOBODY`].
-    pub serving: u8,
-    /// Bit 0 the primary, bit n the n-th backup.
-    pub live: u16,
-}
+use crate::{
+    config::model::{Backup, Target},
+    director::Place,
+};
 
 /// What the data plane should be doing.
 #[derive(Clone, Copy, Debug)]
