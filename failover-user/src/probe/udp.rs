@@ -29,16 +29,16 @@ const TRIES: u32 = 3;
 /// What is kept between probes.
 #[derive(Default)]
 pub(super) struct Io {
-    open: Option<Open>,
+    pub(super) open: Option<Open>,
     /// Made at the first probe: one byte longer than a message may be, so that a longer one is not taken for it.
     buffer: Vec<u8>,
 }
 
 /// An exempted, connected socket. The order matters: the exemption is taken back before the port is.
-struct Open {
+pub(super) struct Open {
     exempted: Exempted,
-    socket: UdpSocket,
-    local: SocketAddr,
+    pub(super) socket: UdpSocket,
+    pub(super) local: SocketAddr,
 }
 
 /// Why a probe failed before its time was up.
@@ -84,22 +84,6 @@ impl Io {
         if let Some(Open { exempted, socket, .. }) = self.open.take() {
             exempted.release().await;
             drop(socket);
-        }
-    }
-}
-
-#[cfg(test)]
-impl Io {
-    /// Sends past the probe.
-    pub(super) async fn send_for_test(&self, bytes: &[u8]) -> io::Result<()> {
-        let open = self.open.as_ref().ok_or(io::ErrorKind::NotConnected)?;
-        open.socket.send(bytes).await.map(drop)
-    }
-
-    /// From now on the socket cannot send.
-    pub(super) fn break_for_test(&self) {
-        if let Some(open) = &self.open {
-            let _ = socket2::SockRef::from(&open.socket).shutdown(std::net::Shutdown::Write);
         }
     }
 }

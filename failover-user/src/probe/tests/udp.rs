@@ -1,5 +1,6 @@
 //! Over UDP.
 
+use socket2::SockRef;
 use tokio::net::UdpSocket;
 
 use super::*;
@@ -175,7 +176,7 @@ async fn a_pending_icmp_error_does_not_keep_the_request_back() {
     assert_eq!(alive(prober.probe().await), "200 OK");
     // The server is gone: on the loopback, the ICMP error is there when send returns.
     first.await.unwrap();
-    prober.udp.send_for_test(b"nobody hears this").await.unwrap();
+    prober.udp.open.as_ref().unwrap().socket.send(b"nobody hears this").await.unwrap();
     let server = UdpSocket::bind(address).await.unwrap();
     tokio::spawn(async move {
         let (request, from) = request(&server).await;
@@ -199,12 +200,24 @@ async fn a_socket_is_kept_and_made_anew_when_it_cannot_send() {
     });
     alive(prober.probe().await);
     alive(prober.probe().await);
-    prober.udp.break_for_test();
+    let open = prober.udp.open.as_ref().unwrap();
+    SockRef::from(&open.socket).shutdown(std::net::Shutdown::Write).unwrap();
     assert!(failed(prober.probe().await).starts_with(&format!("cannot send to {address}: ")));
     alive(prober.probe().await);
     let sources = sources.await.unwrap();
     assert_eq!(sources[0], sources[1]);
     assert_ne!(sources[1], sources[2]);
+}
+
+#[tokio::test]
+async fn a_socket_is_made_anew_when_the_routes_have_changed_and_not_for_silence_alone() {
+    let (_server, address) = socket().await;
+    let mut prober = plain_prober(address, Transport::Udp, SHORT);
+    failed(prober.probe().await);
+    assert!(prober.udp.open.is_some());
+    prober.udp.open.as_mut().unwrap().local = "127.0.0.9:4000".parse().unwrap();
+    failed(prober.probe().await);
+    assert!(prober.udp.open.is_none());
 }
 
 #[tokio::test]
