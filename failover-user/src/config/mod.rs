@@ -1,3 +1,70 @@
-//! The configuration file: raw (serde) → model (valid by construction).
+//! The configuration file: text → raw (what is written, and where) → model (valid by construction).
+//!
+//! [`load`] and [`parse`] give a [`Loaded`] or every independent problem of the file at once, each with its place.
+//! Nothing is guessed: an unknown word, a wrong value and a word whose feature is not built yet are all errors.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `section` | reading one TOML table: known words, types, places |
+//! | `scalar`, `service` | single values: durations, names, addresses, status patterns, services |
+//! | `words` | which words there are |
+//! | `raw` | the file's tables, word by word |
+//! | `convert` | built-in values < `[defaults]` < `[[target]]`, and what must hold within one target |
+//! | `topology` | what must hold between targets, and what is odd |
+//! | `error`, `report` | what is wrong, and how a person is shown where |
 
+use std::{fs::File, io::Read as _, path::Path};
+
+mod convert;
+mod error;
 pub mod model;
+mod raw;
+mod report;
+mod scalar;
+mod section;
+mod service;
+#[cfg(test)]
+mod tests;
+mod topology;
+mod words;
+
+pub use error::{ConfigError, Located};
+use error::{Invalid, Problems};
+
+/// Where the configuration is, unless `--config` says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/failover/failover.toml";
+
+/// The largest file that is read, in bytes.
+pub const MAX_BYTES: u64 = 16 << 20;
+
+/// A configuration that holds, and what is odd about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: model::Config,
+    /// What works, but hardly as meant: a sentence each, with what to do.
+    pub warnings: Vec<String>,
+}
+
+/// Reads and checks the file at `path`. No more than [`MAX_BYTES`] are read, whatever `path` leads to.
+pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|source| ConfigError::unreadable(path, source))?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(ConfigError::TooLarge { path: path.to_owned() });
+    }
+    let text = String::from_utf8(bytes).map_err(|error| ConfigError::not_text(path, &error))?;
+    parse(&path.display().to_string(), &text)
+}
+
+/// Checks `text`; `name` is what errors call it.
+pub fn parse(name: &str, text: &str) -> Result<Loaded, ConfigError> {
+    let mut problems = Problems::default();
+    let loaded = raw::read(text, &mut problems).and_then(|raw| convert::convert(&raw, &mut problems));
+    match loaded {
+        Some(loaded) if problems.is_empty() => Ok(loaded),
+        _ => Err(ConfigError::Invalid(Box::new(Invalid::new(name, text, problems)))),
+    }
+}

@@ -1,3 +1,7 @@
 //! The control API: HTTP/JSON over a Unix socket.
 
+pub mod admin;
+pub mod client;
+pub mod journal;
 pub mod message;
+pub mod server;

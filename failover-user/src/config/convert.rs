@@ -1,0 +1,315 @@
+//! From what is written to what is meant: built-in values < `[defaults]` < `[[target]]`, word by word, and what must
+//! hold within one target. What must hold between targets is in [`super::topology`].
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    num::{NonZeroU8, NonZeroU32},
+    ops::Range,
+    path::PathBuf,
+    time::Duration,
+};
+
+use failover_common::names::MAX_BACKUPS;
+use toml::Spanned;
+
+use super::{
+    Loaded,
+    error::{Problem, Problems},
+    model::{
+        AllDown, Backup, Config, Probe, Require, Router, Service, ServiceKind, StatusSet, Target, Transport,
+    },
+    raw::{RawBackup, RawConfig, RawProbe, RawRouter, RawTarget, missing},
+    section::{Said, quoted},
+    service::{PortOverride, Written},
+    topology,
+};
+
+/// A target after merging; what was wrong is `None`, so that the rest can still be compared.
+pub(super) struct Placed {
+    pub name: Option<Spanned<String>>,
+    pub address: Option<Spanned<IpAddr>>,
+    pub services: Option<Vec<Spanned<Service>>>,
+    pub backups: Option<Vec<PlacedBackup>>,
+    pub all_down: AllDown,
+    pub require: Require,
+    pub probe: Probe,
+}
+
+/// A backup of a [`Placed`].
+pub(super) struct PlacedBackup {
+    pub name: Option<Spanned<String>>,
+    pub address: Option<Spanned<IpAddr>>,
+    /// One for each of the target's services.
+    pub ports: Option<Vec<u16>>,
+    pub dedicated: Said<bool>,
+}
+
+/// Merges, compares, and builds the model. `None`: there are problems.
+pub(super) fn convert(raw: &RawConfig, problems: &mut Problems) -> Option<Loaded> {
+    let router = router(raw.router.as_ref(), problems);
+    if let Said::Nothing = raw.targets {
+        let why = "the file needs at least one [[target]]";
+        problems.push(
+            Problem::new(0..0, why, "no [[target]] in the file")
+                .help("write [[target]] and its `name`, `address` and [[target.backup]]"),
+        );
+    }
+    let targets = raw.targets.value().map(Vec::as_slice).unwrap_or_default();
+    if let (Said::This(list), []) = (&raw.targets, targets) {
+        problems.push(Problem::new(list.span(), "`target` is empty: at least one is needed", "no target"));
+    }
+    let placed: Vec<_> = targets.iter().map(|target| place(target, &raw.defaults, problems)).collect();
+    topology::check(&placed, problems);
+    if !problems.is_empty() {
+        return None;
+    }
+    let warnings = topology::warnings(&placed);
+    let targets = placed.into_iter().map(Placed::build).collect::<Option<_>>()?;
+    Some(Loaded { config: Config { router: router?, targets }, warnings })
+}
+
+fn router(raw: Option<&RawRouter>, problems: &mut Problems) -> Option<Router> {
+    let example = "interfaces = [\"wan0\", \"lan0\"]";
+    let Some(raw) = raw else {
+        let problem = Problem::new(0..0, "the file needs a [router] table", "no [router] in the file");
+        problems.push(problem.help(format!("write [router] and {example}")));
+        return None;
+    };
+    if let Said::Nothing = raw.interfaces {
+        missing("[router]", "interfaces", example, raw.span.clone(), problems);
+    }
+    let path = |said: &Said<PathBuf>, built_in: &str| said.unwrap_or(PathBuf::from(built_in));
+    Some(Router {
+        interfaces: raw.interfaces.value()?.clone(),
+        control_socket: path(&raw.control_socket, "/run/failover/control.sock"),
+        state_dir: path(&raw.state_dir, "/var/lib/failover"),
+        bpffs_dir: path(&raw.bpffs_dir, "/sys/fs/bpf/failover"),
+        max_flows: NonZeroU32::new(raw.max_flows.unwrap_or(262_144))?,
+    })
+}
+
+fn place(raw: &RawTarget, defaults: &RawTarget, problems: &mut Problems) -> Placed {
+    if let Said::Nothing = raw.name {
+        missing("a target", "name", "name = \"paris\"", raw.span.clone(), problems);
+    }
+    if let Said::Nothing = raw.address {
+        missing("a target", "address", "address = \"192.0.2.10\"", raw.span.clone(), problems);
+    }
+    let services = match raw.services.or(&defaults.services) {
+        Said::This(services) => Some(services.get_ref().clone()),
+        Said::Wrong => None,
+        Said::Nothing => {
+            let sip = Written { kind: ServiceKind::Sip, transport: None, port: None };
+            Some(sip.meant().map(|service| Spanned::new(raw.span.clone(), service)).collect())
+        }
+    };
+    let backups = match raw.backups.or(&defaults.backups) {
+        Said::This(backups) => Some((backups.get_ref().as_slice(), backups.span())),
+        Said::Wrong => None,
+        Said::Nothing => Some((&[][..], raw.span.clone())),
+    };
+    let backups =
+        backups.map(|(backups, span)| place_backups(raw, services.as_deref(), backups, span, problems));
+    Placed {
+        name: raw.name.here().cloned(),
+        address: raw.address.here().cloned(),
+        services,
+        backups,
+        all_down: raw.all_down.or(&defaults.all_down).unwrap_or(AllDown::default()),
+        require: raw.require.or(&defaults.require).unwrap_or(Require::default()),
+        probe: merge_probe(&raw.probe, &defaults.probe),
+    }
+}
+
+fn merge_probe(own: &RawProbe, defaults: &RawProbe) -> Probe {
+    const THREE: NonZeroU8 = NonZeroU8::MIN.saturating_add(2);
+    let time = |own: &Said<_>, default, built_in| own.or(default).unwrap_or(Duration::from_millis(built_in));
+    let count = |own: &Said<u32>, default| {
+        let said = own.or(default).value().and_then(|n| NonZeroU8::new(u8::try_from(*n).ok()?));
+        said.unwrap_or(THREE)
+    };
+    Probe {
+        interval: time(&own.interval, &defaults.interval, 1_000),
+        fast_interval: time(&own.fast_interval, &defaults.fast_interval, 50),
+        timeout: time(&own.timeout, &defaults.timeout, 300),
+        fall: count(&own.fall, &defaults.fall),
+        rise: count(&own.rise, &defaults.rise),
+        hold_down: time(&own.hold_down, &defaults.hold_down, 10_000),
+        sip_alive: own.sip_alive.or(&defaults.sip_alive).unwrap_or(StatusSet::default()),
+    }
+}
+
+fn place_backups(
+    target: &RawTarget,
+    services: Option<&[Spanned<Service>]>,
+    backups: &[RawBackup],
+    span: Range<usize>,
+    problems: &mut Problems,
+) -> Vec<PlacedBackup> {
+    if backups.is_empty() {
+        let why = "a target needs at least one backup";
+        problems.push(
+            Problem::new(span, why, "no backup").help("write [[target.backup]] with `name` and `address`"),
+        );
+    }
+    if let Some(first_too_many) = backups.get(MAX_BACKUPS as usize) {
+        let why = format!("a target has at most {MAX_BACKUPS} backups, this one has {}", backups.len());
+        let problem = Problem::new(first_too_many.span.clone(), why, "one too many");
+        problems.push(problem.help("leave out the least preferred"));
+    }
+    let placed: Vec<_> = backups.iter().map(|raw| place_backup(target, services, raw, problems)).collect();
+    check_names(&placed, problems);
+    if let Some(services) = services {
+        check_endpoints(services, &placed, problems);
+    }
+    placed
+}
+
+fn place_backup(
+    target: &RawTarget,
+    services: Option<&[Spanned<Service>]>,
+    raw: &RawBackup,
+    problems: &mut Problems,
+) -> PlacedBackup {
+    if let (Some(own), Some(address)) = (target.address.here(), raw.address.here())
+        && own == address
+    {
+        let why = format!("the backup has the target's own address, {}", address.get_ref());
+        let problem =
+            Problem::new(address.span(), why, "the target's address").also(own.span(), "the target");
+        problems.push(problem.help("a backup is another host, with an address of its own"));
+    }
+    let ports = services.and_then(|services| match &raw.ports {
+        Said::This(overrides) => place_ports(target, services, overrides.get_ref(), problems),
+        Said::Wrong => None,
+        Said::Nothing => place_ports(target, services, &[], problems),
+    });
+    if let (Said::This(dedicated), Some(services), Some(ports)) = (&raw.dedicated, services, &ports)
+        && *dedicated.get_ref()
+        && let Some((first, second)) = topology::same_port(services, ports)
+    {
+        let why = format!("{first} and {second} lead to one port of a dedicated backup");
+        let help =
+            "its answers would have two ports to come from: give each service a port of its own in `ports`";
+        problems.push(Problem::new(dedicated.span(), why, "one origin for each port").help(help));
+    }
+    PlacedBackup {
+        name: raw.name.here().cloned(),
+        address: raw.address.here().cloned(),
+        ports,
+        dedicated: raw.dedicated.clone(),
+    }
+}
+
+/// The backup's port for each service, in order.
+fn place_ports(
+    target: &RawTarget,
+    services: &[Spanned<Service>],
+    overrides: &[PortOverride],
+    problems: &mut Problems,
+) -> Option<Vec<u16>> {
+    let mut ports: Vec<u16> = services.iter().map(|service| service.get_ref().port).collect();
+    let mut said: HashMap<usize, Range<usize>> = HashMap::new();
+    let mut complete = true;
+    for PortOverride { service, port } in overrides {
+        let problem = match find(services, *service.get_ref()) {
+            Ok(n) => match said.insert(n, service.span()) {
+                None => {
+                    ports[n] = *port;
+                    continue;
+                }
+                Some(first) => {
+                    let why = format!("`ports` names {} twice", services[n].get_ref());
+                    Problem::new(service.span(), why, "a second time").also(first, "first here")
+                }
+            },
+            Err(why) => {
+                let own: Vec<String> = services.iter().map(|s| format!("\"{}\"", s.get_ref())).collect();
+                let whose =
+                    target.name.value().map_or(String::new(), |name| format!(" of target {}", quoted(name)));
+                let problem =
+                    Problem::new(service.span(), format!("`ports` names {why}{whose}"), "which service?");
+                problem.help(format!("the target's services are {}", own.join(", ")))
+            }
+        };
+        problems.push(problem);
+        complete = false;
+    }
+    complete.then_some(ports)
+}
+
+/// The service that is meant: without a port, the one at the registered port, or else the only one.
+fn find(services: &[Spanned<Service>], written: Written) -> Result<usize, &'static str> {
+    let of_kind = |s: &Service| s.kind == written.kind && Some(s.transport) == written.transport;
+    let port = written.port.unwrap_or(written.kind.port());
+    if let Some(n) = services.iter().position(|s| of_kind(s.get_ref()) && s.get_ref().port == port) {
+        return Ok(n);
+    }
+    let mut others = services.iter().enumerate().filter(|(_, s)| of_kind(s.get_ref()));
+    match (written.port, others.next(), others.next()) {
+        (None, Some((n, _)), None) => Ok(n),
+        (None, Some(_), Some(_)) => Err("a service without its port, and there are several"),
+        _ => Err("what is no service"),
+    }
+}
+
+fn check_names(backups: &[PlacedBackup], problems: &mut Problems) {
+    let mut seen: HashMap<&str, Range<usize>> = HashMap::new();
+    for name in backups.iter().filter_map(|backup| backup.name.as_ref()) {
+        if let Some(first) = seen.insert(name.get_ref(), name.span()) {
+            let why = format!("two backups of one target are called {}", quoted(name.get_ref()));
+            let problem = Problem::new(name.span(), why, "a second time").also(first, "first here");
+            problems.push(problem.help("give each backup a name of its own"));
+        }
+    }
+}
+
+fn check_endpoints(services: &[Spanned<Service>], backups: &[PlacedBackup], problems: &mut Problems) {
+    let mut seen: HashMap<(IpAddr, Transport, u16), (usize, Range<usize>)> = HashMap::new();
+    for (n, backup) in backups.iter().enumerate() {
+        let (Some(address), Some(ports)) = (&backup.address, &backup.ports) else { continue };
+        for (service, port) in services.iter().zip(ports) {
+            let transport = service.get_ref().transport;
+            match seen.get(&(*address.get_ref(), transport, *port)) {
+                Some((other, first)) if *other != n => {
+                    let why =
+                        format!("two backups of one target are at {}:{port}/{transport}", address.get_ref());
+                    let problem = Problem::new(address.span(), why, "a second time");
+                    let problem = problem.also(first.clone(), "first here");
+                    problems.push(problem.help("leave one of them out, or give it other `ports`"));
+                    break;
+                }
+                Some(_) => {}
+                None => {
+                    seen.insert((*address.get_ref(), transport, *port), (n, address.span()));
+                }
+            }
+        }
+    }
+}
+
+impl Placed {
+    fn build(self) -> Option<Target> {
+        Some(Target {
+            name: self.name?.into_inner(),
+            address: self.address?.into_inner(),
+            services: self.services?.into_iter().map(Spanned::into_inner).collect(),
+            all_down: self.all_down,
+            require: self.require,
+            probe: self.probe,
+            backups: self.backups?.into_iter().map(PlacedBackup::build).collect::<Option<_>>()?,
+        })
+    }
+}
+
+impl PlacedBackup {
+    fn build(self) -> Option<Backup> {
+        Some(Backup {
+            name: self.name?.into_inner(),
+            address: self.address?.into_inner(),
+            ports: self.ports?,
+            dedicated: self.dedicated.unwrap_or(false),
+        })
+    }
+}

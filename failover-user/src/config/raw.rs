@@ -1,0 +1,334 @@
+//! The file's tables, word by word: what is written, of the right type, and where. Nothing is merged or compared
+//! here; every word of the design is known here, also those whose feature is not built.
+
+use std::{collections::HashMap, net::IpAddr, ops::Range, path::PathBuf, time::Duration};
+
+use toml::{
+    Spanned,
+    de::{DeTable, Error as Syntax},
+};
+
+use super::{
+    error::{Problem, Problems},
+    model::{AllDown, Interface, Mode, Require, Service, StatusSet},
+    scalar,
+    section::{Said, Section, Word, quoted},
+    service::{self, PortOverride},
+    words::{
+        BACKUP, DEFAULTS, HOLD_DOWN, INTERFACE, MAX_FLOWS, PACE, PROBE, RESERVED, ROOT, ROUTER, SIP, TARGET,
+    },
+};
+
+/// The whole file.
+pub(super) struct RawConfig {
+    /// `None`: the file has no such table.
+    pub router: Option<RawRouter>,
+    pub defaults: RawTarget,
+    /// Nothing: the file has no such table.
+    pub targets: Said<Vec<RawTarget>>,
+}
+
+/// `[router]`.
+#[derive(Default)]
+pub(super) struct RawRouter {
+    /// The table's header.
+    pub span: Range<usize>,
+    pub interfaces: Said<Vec<Interface>>,
+    pub control_socket: Said<PathBuf>,
+    pub state_dir: Said<PathBuf>,
+    pub bpffs_dir: Said<PathBuf>,
+    pub max_flows: Said<u32>,
+}
+
+/// `[[target]]` or `[defaults]`. Words with one possible value today were checked, and are not kept.
+#[derive(Default)]
+pub(super) struct RawTarget {
+    /// The table's header.
+    pub span: Range<usize>,
+    pub name: Said<String>,
+    pub address: Said<IpAddr>,
+    pub services: Said<Vec<Spanned<Service>>>,
+    pub all_down: Said<AllDown>,
+    pub require: Said<Require>,
+    pub probe: RawProbe,
+    pub backups: Said<Vec<RawBackup>>,
+}
+
+/// `[[target.backup]]`.
+#[derive(Clone)]
+pub(super) struct RawBackup {
+    /// The table's header.
+    pub span: Range<usize>,
+    pub name: Said<String>,
+    pub address: Said<IpAddr>,
+    pub ports: Said<Vec<PortOverride>>,
+    pub dedicated: Said<bool>,
+}
+
+/// `[target.probe]`.
+#[derive(Default)]
+pub(super) struct RawProbe {
+    pub interval: Said<Duration>,
+    pub fast_interval: Said<Duration>,
+    pub timeout: Said<Duration>,
+    pub fall: Said<u32>,
+    pub rise: Said<u32>,
+    pub hold_down: Said<Duration>,
+    pub sip_alive: Said<StatusSet>,
+}
+
+/// Reads the file. `None`: it is no TOML, and nothing beyond that can be said.
+pub(super) fn read(text: &str, problems: &mut Problems) -> Option<RawConfig> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        errors.iter().for_each(|error| problems.push(syntax(error, text)));
+        return None;
+    }
+    let root = Section::open(document.get_ref(), 0..0, &ROOT, &[&ROUTER, &TARGET], problems);
+    let defaults = root.read("defaults", problems, |word, problems| {
+        let table = word.table("a table: [defaults]", problems)?;
+        let elsewhere = [&ROUTER, &PROBE, &BACKUP];
+        Some(target(&Section::open(table, word.span.clone(), &DEFAULTS, &elsewhere, problems), problems))
+    });
+    Some(RawConfig {
+        router: root.word("router").map(|word| router(&word, problems)),
+        defaults: value(defaults).unwrap_or_default(),
+        targets: root.read("target", problems, targets),
+    })
+}
+
+fn syntax(error: &Syntax, text: &str) -> Problem {
+    let span = error.span().unwrap_or(0..0);
+    let message = error.message();
+    let found = text.get(span.clone()).unwrap_or_default();
+    let problem = Problem::new(span, format!("not TOML: {message}"), "here");
+    match message {
+        m if m.starts_with("duplicate key") => {
+            let help = "a word or table can be written once; each target begins with [[target]]";
+            Problem { message: format!("{} is there twice", quoted(found)), ..problem }.help(help)
+        }
+        m if m.starts_with("string values must be quoted") => {
+            problem.help(format!("write \"{}\"", found.trim().escape_debug()))
+        }
+        _ => problem,
+    }
+}
+
+fn router(word: &Word<'_>, problems: &mut Problems) -> RawRouter {
+    let Some(table) = word.table("a table: [router]", problems) else {
+        return RawRouter { interfaces: Said::Wrong, ..RawRouter::default() };
+    };
+    let section = Section::open(table, word.span.clone(), &ROUTER, &[&TARGET, &PROBE], problems);
+    section.read("forward", problems, |word, problems| {
+        let kernel = "write \"xdp\": what cannot be redirected goes the kernel's way already";
+        word.choice(&[("xdp", ())], &[("kernel", kernel)], problems)
+    });
+    RawRouter {
+        interfaces: section.read("interfaces", problems, interfaces),
+        control_socket: section.read("control_socket", problems, scalar::socket_path),
+        state_dir: section.read("state_dir", problems, scalar::path),
+        bpffs_dir: section.read("bpffs_dir", problems, scalar::path),
+        max_flows: section.read("max_flows", problems, |word, problems| word.integer(MAX_FLOWS, problems)),
+        span: section.span,
+    }
+}
+
+fn interfaces(word: &Word<'_>, problems: &mut Problems) -> Option<Vec<Interface>> {
+    let list = word.list("a list of interfaces such as [\"wan0\", \"lan0\"]", problems)?;
+    if list.len() == 0 {
+        let why = "`interfaces` is empty: signalling enters and leaves through at least one";
+        problems.push(Problem::new(word.span.clone(), why, "no interface").help("`ip -br link` lists them"));
+        return None;
+    }
+    let mut found = Vec::new();
+    let mut places: HashMap<String, Range<usize>> = HashMap::new();
+    let mut complete = true;
+    for element in list {
+        let Some(interface) = interface(&element, problems) else {
+            complete = false;
+            continue;
+        };
+        if let Some(first) = places.get(&interface.name) {
+            let why = format!("interface {} is there twice", quoted(&interface.name));
+            let problem = Problem::new(element.span, why, "a second time").also(first.clone(), "first here");
+            problems.push(problem.help("leave one of them out"));
+            complete = false;
+        } else {
+            places.insert(interface.name.clone(), element.span);
+            found.push(interface);
+        }
+    }
+    complete.then_some(found)
+}
+
+fn interface(word: &Word<'_>, problems: &mut Problems) -> Option<Interface> {
+    let Some(table) = word.as_table() else {
+        return scalar::interface(word, problems).map(|name| Interface { name, mode: Mode::Auto });
+    };
+    let section = Section::open(table, word.span.clone(), &INTERFACE, &[], problems);
+    let modes = [("auto", Mode::Auto), ("native", Mode::Native), ("generic", Mode::Generic)];
+    let mode = section.read("mode", problems, |word, problems| word.choice(&modes, &[], problems));
+    let name = section.read("name", problems, scalar::interface);
+    if let Said::Nothing = name {
+        missing(
+            "an interface",
+            "name",
+            "{ name = \"wan0\", mode = \"native\" }",
+            word.span.clone(),
+            problems,
+        );
+    }
+    let mode = if let Said::Wrong = mode { None } else { Some(mode.unwrap_or(Mode::Auto)) };
+    Some(Interface { name: value(name)?, mode: mode? })
+}
+
+fn targets(word: &Word<'_>, problems: &mut Problems) -> Option<Vec<RawTarget>> {
+    let read = |word: Word<'_>, problems: &mut Problems| {
+        let table = word.table("a table: [[target]]", problems)?;
+        let elsewhere = [&ROUTER, &PROBE, &BACKUP];
+        Some(target(&Section::open(table, word.span, &TARGET, &elsewhere, problems), problems))
+    };
+    let Some(list) = tables(word, "[[target]]", problems) else { return None };
+    let targets: Vec<_> = list.map(|word| read(word, problems)).collect();
+    targets.into_iter().collect()
+}
+
+fn target(section: &Section<'_>, problems: &mut Problems) -> RawTarget {
+    single_words(section, problems);
+    RawTarget {
+        span: section.span.clone(),
+        name: section.read("name", problems, |word, problems| scalar::name(word, &[], problems)),
+        address: section.read("address", problems, scalar::address),
+        services: section.read("services", problems, service::services),
+        all_down: section.read("all_down", problems, |word, problems| {
+            let words = [("primary", AllDown::Primary), ("backup", AllDown::Backup), ("drop", AllDown::Drop)];
+            word.choice(&words, &[], problems)
+        }),
+        require: section.read("require", problems, |word, problems| {
+            word.choice(&[("all", Require::All), ("any", Require::Any)], &[], problems)
+        }),
+        probe: value(section.read("probe", problems, probe)).unwrap_or_default(),
+        backups: section.read("backup", problems, backups),
+    }
+}
+
+/// The words that have one possible value today.
+fn single_words(section: &Section<'_>, problems: &mut Problems) {
+    const NAT: &str = "write \"nat\"";
+    const IMMEDIATE: &str =
+        "write \"immediate\": a target's packets return to its primary as soon as it is up again";
+    section.read("steer", problems, |word, problems| {
+        word.choice(&[("nat", ())], &[("l2", NAT), ("ipip", NAT)], problems)
+    });
+    section.read("failback", problems, |word, problems| {
+        word.choice(&[("immediate", ())], &[("drain", IMMEDIATE), ("manual", IMMEDIATE)], problems)
+    });
+    section.read("affinity", problems, |word, problems| {
+        word.choice(&[("flow", ())], &[("call", "write \"flow\"")], problems)
+    });
+    for (name, today) in [
+        ("replay", "write false: callers retransmit their requests by themselves (RFC 3261 §17.1.1.2)"),
+        ("learn", "write false: let the backup share the primary's registrations by its own means"),
+    ] {
+        section.read(name, problems, |word, problems| {
+            let wanted = word.boolean(problems)?;
+            if wanted {
+                problems.push(Problem::not_yet(word.span.clone(), &format!("`{name} = true`"), today));
+            }
+            (!wanted).then_some(())
+        });
+    }
+}
+
+fn backups(word: &Word<'_>, problems: &mut Problems) -> Option<Vec<RawBackup>> {
+    let list = tables(word, "[[target.backup]]", problems)?;
+    let backups: Vec<_> = list.map(|word| backup(&word, problems)).collect();
+    backups.into_iter().collect()
+}
+
+fn backup(word: &Word<'_>, problems: &mut Problems) -> Option<RawBackup> {
+    let table = word.table("a table: [[target.backup]]", problems)?;
+    let section = Section::open(table, word.span.clone(), &BACKUP, &[&TARGET, &PROBE], problems);
+    let backup = RawBackup {
+        name: section.read("name", problems, |word, problems| scalar::name(word, RESERVED, problems)),
+        address: section.read("address", problems, scalar::address),
+        ports: section.read("ports", problems, service::ports),
+        dedicated: section.read("dedicated", problems, Word::boolean),
+        span: section.span,
+    };
+    if let Said::Nothing = backup.name {
+        missing("a backup", "name", "name = \"nsp-1\"", backup.span.clone(), problems);
+    }
+    if let Said::Nothing = backup.address {
+        missing("a backup", "address", "address = \"198.51.100.20\"", backup.span.clone(), problems);
+    }
+    Some(backup)
+}
+
+fn probe(word: &Word<'_>, problems: &mut Problems) -> Option<RawProbe> {
+    let table = word.table("a table such as { interval = \"1s\", fall = 3 }", problems)?;
+    let section = Section::open(table, word.span.clone(), &PROBE, &[&SIP, &TARGET, &ROUTER], problems);
+    let mut pace =
+        |name, range| section.read(name, problems, |word, problems| scalar::duration(word, &range, problems));
+    let (interval, fast_interval) = (pace("interval", PACE), pace("fast_interval", PACE));
+    let (timeout, hold_down) = (pace("timeout", PACE), pace("hold_down", HOLD_DOWN));
+    let mut count = |name| section.read(name, problems, |word, problems| word.integer(1..=255, problems));
+    let (fall, rise) = (count("fall"), count("rise"));
+    let sip_alive = value(section.read("sip", problems, sip)).unwrap_or_default();
+    Some(RawProbe { interval, fast_interval, timeout, fall, rise, hold_down, sip_alive })
+}
+
+fn sip(word: &Word<'_>, problems: &mut Problems) -> Option<Said<StatusSet>> {
+    let table = word.table("a table such as { alive = [\"2xx\"] }", problems)?;
+    let section = Section::open(table, word.span.clone(), &SIP, &[&PROBE], problems);
+    section.read("method", problems, method);
+    Some(section.read("alive", problems, scalar::statuses))
+}
+
+/// The method of a SIP probe: a token, RFC 3261 §25.1.
+fn method(word: &Word<'_>, problems: &mut Problems) -> Option<()> {
+    let text = word.text("a SIP method such as \"OPTIONS\"", problems)?;
+    let token = |c: char| c.is_ascii_alphanumeric() || "-.!%*_+`'~".contains(c);
+    if text == "OPTIONS" {
+        return Some(());
+    }
+    problems.push(if text.is_empty() || !text.chars().all(token) {
+        let why = format!("{} is no SIP method: expected \"OPTIONS\"", quoted(text));
+        Problem::new(word.span.clone(), why, "not a method")
+    } else if text.eq_ignore_ascii_case("OPTIONS") {
+        let why = format!("{} is no SIP method: methods are case-sensitive", quoted(text));
+        Problem::new(word.span.clone(), why, "not a method").help("did you mean \"OPTIONS\"?")
+    } else {
+        Problem::not_yet(word.span.clone(), &format!("probing with {}", quoted(text)), "write \"OPTIONS\"")
+    });
+    None
+}
+
+/// A list of tables; `header` is how one is written.
+fn tables<'t>(
+    word: &Word<'t>,
+    header: &str,
+    problems: &mut Problems,
+) -> Option<impl ExactSizeIterator<Item = Word<'t>> + use<'t>> {
+    if word.as_table().is_some() {
+        let why = format!("`{}` is a list of tables: expected {header}", word.name);
+        let help = format!("write {header}, with two brackets, once for each");
+        problems.push(Problem::new(word.span.clone(), why, format!("expected {header}")).help(help));
+        return None;
+    }
+    word.list(&format!("a list of tables: {header}"), problems)
+}
+
+/// Reports a word that must be there.
+pub(super) fn missing(who: &str, word: &str, example: &str, span: Range<usize>, problems: &mut Problems) {
+    let problem = Problem::new(span, format!("{who} needs `{word}`"), format!("no `{word}`"));
+    problems.push(problem.help(format!("write {example}")));
+}
+
+/// The value alone.
+fn value<T>(said: Said<T>) -> Option<T> {
+    match said {
+        Said::This(value) => Some(value.into_inner()),
+        _ => None,
+    }
+}

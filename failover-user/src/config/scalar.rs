@@ -1,0 +1,239 @@
+//! Single values: durations, names, interfaces, paths, addresses, status patterns.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    error::{Problem, Problems},
+    model::StatusSet,
+    section::{Word, quoted},
+};
+
+/// Room in `sockaddr_un` for a path and its final NUL.
+const SOCKET_PATH: usize = 108;
+
+fn refuse(word: &Word<'_>, why: impl Into<String>, label: &str, problems: &mut Problems) {
+    problems.push(Problem::new(word.span.clone(), why, label));
+}
+
+/// A duration such as "300ms", within a range.
+pub(super) fn duration(
+    word: &Word<'_>,
+    range: &RangeInclusive<Duration>,
+    problems: &mut Problems,
+) -> Option<Duration> {
+    let text = word.text("a duration such as \"300ms\" or \"1s\"", problems)?;
+    let show = |d: &Duration| humantime::format_duration(*d).to_string();
+    match humantime::parse_duration(text) {
+        Ok(value) if range.contains(&value) => Some(value),
+        Ok(_) => {
+            let (low, high) = (show(range.start()), show(range.end()));
+            let why = format!("`{}` must be from {low} to {high}, not {}", word.name, quoted(text));
+            refuse(word, why, "out of range", problems);
+            None
+        }
+        Err(_) => {
+            let why = format!(
+                "`{}` must be a duration such as \"300ms\" or \"1s\", not {}",
+                word.name,
+                quoted(text)
+            );
+            let problem = Problem::new(word.span.clone(), why, "not a duration");
+            problems.push(problem.help("a number and its unit: ms, s, m or h"));
+            None
+        }
+    }
+}
+
+/// The name of a target or a backup.
+pub(super) fn name(word: &Word<'_>, reserved: &[&str], problems: &mut Problems) -> Option<String> {
+    let text = word.text("a name such as \"paris\"", problems)?;
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let why = if text.is_empty() {
+        "a name must not be empty".to_owned()
+    } else if text.len() > 63 {
+        format!("a name has at most 63 bytes, this one {}", text.len())
+    } else if !text.chars().all(legal) {
+        format!("a name has letters, digits, `-`, `_` and `.` only: {} has others", quoted(text))
+    } else if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        format!("a name begins with a letter or a digit: {} does not", quoted(text))
+    } else if reserved.contains(&text) {
+        format!("{} is a reserved word, and no name for a backup", quoted(text))
+    } else {
+        return Some(text.to_owned());
+    };
+    refuse(word, why, "not a name", problems);
+    None
+}
+
+/// The name of a network device, as the kernel allows it.
+pub(super) fn interface(word: &Word<'_>, problems: &mut Problems) -> Option<String> {
+    let text = word.text("the name of an interface such as \"wan0\"", problems)?;
+    let legal = |c: char| !(c == '/' || c == ':' || c.is_whitespace() || c.is_control());
+    if (1..=15).contains(&text.len()) && text.chars().all(legal) && !matches!(text, "." | "..") {
+        return Some(text.to_owned());
+    }
+    let why = format!(
+        "{} is no name of an interface: it has 1 to 15 bytes, and no `/`, `:` or white space",
+        quoted(text)
+    );
+    problems.push(Problem::new(word.span.clone(), why, "not an interface").help("`ip -br link` lists them"));
+    None
+}
+
+/// An absolute path.
+pub(super) fn path(word: &Word<'_>, problems: &mut Problems) -> Option<PathBuf> {
+    let text = word.text("a path such as \"/run/failover\"", problems)?;
+    let why = if text.contains('\0') {
+        format!("`{}` must not contain a NUL character", word.name)
+    } else if Path::new(text).is_absolute() {
+        return Some(PathBuf::from(text));
+    } else {
+        format!("`{}` must be an absolute path, and {} is not", word.name, quoted(text))
+    };
+    refuse(word, why, "expected a path that begins with `/`", problems);
+    None
+}
+
+/// An absolute path that a Unix socket can have.
+pub(super) fn socket_path(word: &Word<'_>, problems: &mut Problems) -> Option<PathBuf> {
+    let path = path(word, problems)?;
+    let length = path.as_os_str().len();
+    if length < SOCKET_PATH {
+        return Some(path);
+    }
+    let why =
+        format!("the path of a socket must be shorter than {SOCKET_PATH} bytes, and this one has {length}");
+    refuse(word, why, "too long", problems);
+    None
+}
+
+/// A host's address: one, or a list with at most one per family.
+pub(super) fn address(word: &Word<'_>, problems: &mut Problems) -> Option<IpAddr> {
+    const WHAT: &str = "an address such as \"192.0.2.10\"";
+    let Some(list) = word.as_list() else {
+        return one_address(word, WHAT, problems);
+    };
+    if list.len() == 0 {
+        refuse(word, format!("`{}` is empty: expected {WHAT}", word.name), "no address", problems);
+        return None;
+    }
+    let mut found = None;
+    let mut complete = true;
+    for element in list {
+        match (one_address(&element, WHAT, problems), found) {
+            (Some(_), Some(_)) => {
+                let why = format!("`{}` has two IPv4 addresses: one per family is possible", word.name);
+                let help = "a second server is another [[target]]";
+                problems.push(Problem::new(element.span, why, "a second one").help(help));
+                complete = false;
+            }
+            (Some(address), None) => found = Some(address),
+            (None, _) => complete = false,
+        }
+    }
+    found.filter(|_| complete)
+}
+
+fn one_address(word: &Word<'_>, what: &str, problems: &mut Problems) -> Option<IpAddr> {
+    let text = word.text(what, problems)?;
+    let Ok(address) = text.parse::<Ipv4Addr>() else {
+        problems.push(no_address(text, word, what));
+        return None;
+    };
+    let kind = if address.is_unspecified() {
+        "the unspecified address"
+    } else if address.is_loopback() {
+        "a loopback address"
+    } else if address.is_multicast() {
+        "a multicast address"
+    } else if address.is_broadcast() {
+        "the broadcast address"
+    } else {
+        return Some(IpAddr::V4(address));
+    };
+    let why = format!("{address} is {kind}: expected the address of one host");
+    refuse(word, why, "not a host", problems);
+    None
+}
+
+fn no_address(text: &str, word: &Word<'_>, what: &str) -> Problem {
+    let span = word.span.clone();
+    if text.parse::<Ipv6Addr>().is_ok() {
+        let today = "give the IPv4 address alone: IPv6 packets pass untouched";
+        return Problem::not_yet(span, &format!("the IPv6 address {text}"), today);
+    }
+    let without_tail = text.rsplit_once([':', '/']).is_some_and(|(head, _)| head.parse::<Ipv4Addr>().is_ok());
+    if without_tail {
+        let why =
+            format!("`{}` must be an address alone, without port or prefix, not {}", word.name, quoted(text));
+        let help = "ports are in `services` (of a target) and `ports` (of a backup)";
+        return Problem::new(span, why, format!("expected {what}")).help(help);
+    }
+    let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    if text.contains(|c: char| c.is_ascii_alphabetic()) && text.chars().all(name) {
+        let why = format!("{} is a name, and `{}` must be an address", quoted(text), word.name);
+        let help =
+            "names are refused, because phones must stay reachable while DNS is not: write its address";
+        return Problem::new(span, why, format!("expected {what}")).help(help);
+    }
+    Problem::new(
+        span,
+        format!("{} is not an address: expected {what}", quoted(text)),
+        format!("expected {what}"),
+    )
+}
+
+/// SIP status codes: a list of "2xx" and "404".
+pub(super) fn statuses(word: &Word<'_>, problems: &mut Problems) -> Option<StatusSet> {
+    let list = word.list("a list of status codes such as [\"2xx\", \"404\"]", problems)?;
+    if list.len() == 0 {
+        let why = format!("`{}` is empty: no answer would count as alive", word.name);
+        refuse(word, why, "no status code", problems);
+        return None;
+    }
+    let mut ranges = Vec::new();
+    let mut complete = true;
+    for element in list {
+        match status(&element, problems) {
+            Some(range) => ranges.push(range),
+            None => complete = false,
+        }
+    }
+    complete.then(|| StatusSet { ranges: joined(ranges) })
+}
+
+fn status(word: &Word<'_>, problems: &mut Problems) -> Option<(u16, u16)> {
+    const WHAT: &str = "a status code such as \"2xx\" or \"404\"";
+    let text = word.text(WHAT, problems)?;
+    let range = match text.as_bytes() {
+        [class @ b'1'..=b'6', b'x' | b'X', b'x' | b'X'] => {
+            let low = u16::from(class - b'0') * 100;
+            Some((low, low + 99))
+        }
+        [b'1'..=b'6', b'0'..=b'9', b'0'..=b'9'] => text.parse().ok().map(|code| (code, code)),
+        _ => None,
+    };
+    if range.is_none() {
+        let why = format!("{} is no SIP status: expected {WHAT}, from 1xx to 6xx", quoted(text));
+        refuse(word, why, "not a status", problems);
+    }
+    range
+}
+
+/// The same set in the fewest ranges, ascending.
+fn joined(mut ranges: Vec<(u16, u16)>) -> Vec<(u16, u16)> {
+    ranges.sort_unstable();
+    let mut joined: Vec<(u16, u16)> = Vec::new();
+    for (low, high) in ranges {
+        match joined.last_mut() {
+            Some(last) if low <= last.1 + 1 => last.1 = last.1.max(high),
+            _ => joined.push((low, high)),
+        }
+    }
+    joined
+}

@@ -1,0 +1,102 @@
+//! Every word of the file: in which table it is at home, and whether its feature is built.
+
+use std::{ops::RangeInclusive, time::Duration};
+
+use super::section::Words;
+
+const GATEKEEPER: &str =
+    "it is for the backup gatekeeper, which has a file of its own: `failover gatekeeper run -c FILE`";
+
+/// The file.
+pub(super) const ROOT: Words = Words {
+    table: "the router's file",
+    known: &["router", "defaults", "target"],
+    later: &[],
+    foreign: &[("gatekeeper", GATEKEEPER), ("site", GATEKEEPER)],
+};
+
+/// `[router]`.
+pub(super) const ROUTER: Words = Words {
+    table: "[router]",
+    known: &["interfaces", "control_socket", "state_dir", "bpffs_dir", "forward", "max_flows"],
+    later: &[
+        (
+            "http_listen",
+            "leave it out: `failover status` and `failover stats` print the numbers, with `-o json` too",
+        ),
+        ("hook", "leave it out: `failover events -f` prints every transition as it happens"),
+        ("api_listen", "leave it out: the control API is at `control_socket`, for this machine"),
+        ("api_tls", "leave it out: the control API is at `control_socket`, for this machine"),
+        ("api_token_file", "leave it out: the control API is at `control_socket`, for this machine"),
+    ],
+    foreign: &[],
+};
+
+/// An interface that is a table.
+pub(super) const INTERFACE: Words =
+    Words { table: "an interface", known: &["name", "mode"], later: &[], foreign: &[] };
+
+const IDLE: &str = "leave it out: it is for draining, and failback is \"immediate\" today";
+
+/// `[[target]]`.
+pub(super) const TARGET: Words = Words {
+    table: "[[target]]",
+    known: &[
+        "name", "address", "services", "steer", "failback", "affinity", "all_down", "require", "replay",
+        "learn", "backup", "probe",
+    ],
+    later: &[("udp_idle", IDLE), ("tcp_idle", IDLE), ("drain_limit", IDLE)],
+    foreign: &[],
+};
+
+/// `[defaults]`: whatever a target may say, but who it is.
+pub(super) const DEFAULTS: Words = Words {
+    table: "[defaults]",
+    known: &[
+        "services", "steer", "failback", "affinity", "all_down", "require", "replay", "learn", "backup",
+        "probe",
+    ],
+    later: TARGET.later,
+    foreign: &[
+        ("name", "every target has a name of its own: write it under [[target]]"),
+        ("address", "every target has an address of its own: write it under [[target]]"),
+    ],
+};
+
+/// `[[target.backup]]`.
+pub(super) const BACKUP: Words = Words {
+    table: "[[target.backup]]",
+    known: &["name", "address", "ports", "dedicated"],
+    later: &[],
+    foreign: &[],
+};
+
+/// `[target.probe]`.
+pub(super) const PROBE: Words = Words {
+    table: "`probe`",
+    known: &["interval", "fast_interval", "timeout", "fall", "rise", "hold_down", "sip"],
+    later: &[
+        ("ras", "leave it out: targets are probed with SIP OPTIONS"),
+        ("h225", "leave it out: targets are probed with SIP OPTIONS"),
+        ("command", "leave it out: targets are probed with SIP OPTIONS"),
+    ],
+    foreign: &[],
+};
+
+/// `[target.probe.sip]`.
+pub(super) const SIP: Words = Words {
+    table: "the probe's `sip`",
+    known: &["method", "alive"],
+    later: &[("tls", "leave it out: SIP is probed over UDP and TCP")],
+    foreign: &[],
+};
+
+const HOUR: Duration = Duration::from_hours(1);
+/// Between probes, and for their answers: below 10 ms a probe measures the router's own scheduling.
+pub(super) const PACE: RangeInclusive<Duration> = Duration::from_millis(10)..=HOUR;
+/// The least time in `recovering`.
+pub(super) const HOLD_DOWN: RangeInclusive<Duration> = Duration::ZERO..=HOUR;
+/// Room in the flow tables.
+pub(super) const MAX_FLOWS: RangeInclusive<u32> = 1024..=1 << 24;
+/// `primary` and `auto` stand beside backups' names in status lines and commands.
+pub(super) const RESERVED: &[&str] = &["primary", "auto"];
