@@ -123,7 +123,13 @@ impl Client {
             return Err(self.within(self.patience, self.problem(answer)).await?);
         }
         let patience = (!follow).then_some(self.patience);
-        Ok(Events { client: self.clone(), body: answer.into_body(), read: Vec::new(), patience, _connection: connection })
+        Ok(Events {
+            client: self.clone(),
+            body: answer.into_body(),
+            read: Vec::new(),
+            patience,
+            _connection: connection,
+        })
     }
 
     async fn ask<T: DeserializeOwned>(

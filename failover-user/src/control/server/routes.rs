@@ -27,7 +27,9 @@ use crate::{
     config::model::Mode,
     control::{
         journal::{Follower, HISTORY, Journal},
-        message::{Event, InterfaceStatus, Problem, Reloaded, SetAdmin, Stats, Status, TargetDetail, TargetStatus},
+        message::{
+            Event, InterfaceStatus, Problem, Reloaded, SetAdmin, Stats, Status, TargetDetail, TargetStatus,
+        },
     },
 };
 

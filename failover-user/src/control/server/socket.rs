@@ -79,7 +79,11 @@ pub fn bind(path: &Path) -> Result<UnixListener, BindError> {
     let address = SockAddr::unix(path).map_err(failed("listen on"))?;
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         let made = DirBuilder::new().recursive(true).mode(0o755).create(folder);
-        made.map_err(|source| BindError::System { action: "make the folder", path: folder.to_owned(), source })?;
+        made.map_err(|source| BindError::System {
+            action: "make the folder",
+            path: folder.to_owned(),
+            source,
+        })?;
     }
     clear_the_way(path, &address)?;
     let socket = listening_socket(path, &address).map_err(failed("listen on"))?;

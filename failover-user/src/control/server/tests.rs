@@ -206,7 +206,8 @@ async fn a_problem_keeps_its_exit_code_and_gets_its_http_status() {
         [("guarded", 6, 403), ("broken", 1, 500), ("usage", 2, 400), ("oslo", 7, 404), ("dropped", 5, 503)]
     {
         assert_eq!(exit(daemon.client().target(name).await), code, "{name}");
-        let answer = daemon.raw(format!("GET /v1/targets/{name} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await;
+        let answer =
+            daemon.raw(format!("GET /v1/targets/{name} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
     }
     assert!(daemon.post("/v1/reload", "").await.starts_with("HTTP/1.1 422 "));
@@ -216,7 +217,8 @@ async fn a_problem_keeps_its_exit_code_and_gets_its_http_status() {
 #[tokio::test]
 async fn hostile_names_stay_names() {
     let daemon = Daemon::start(LIMITS);
-    for name in ["", "..", "../status", "a b", "paris/admin", "a?mode=x", "\u{1b}[31m", "é", &"x".repeat(64)] {
+    for name in ["", "..", "../status", "a b", "paris/admin", "a?mode=x", "\u{1b}[31m", "é", &"x".repeat(64)]
+    {
         assert_eq!(exit(daemon.client().target(name).await), 7, "{name:?}");
     }
     daemon.stop().await;
@@ -225,9 +227,12 @@ async fn hostile_names_stay_names() {
 #[tokio::test]
 async fn garbage_gets_a_400_and_the_daemon_lives() {
     let daemon = Daemon::start(SHORT);
-    for garbage in
-        [&b"hello\r\n\r\n"[..], b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\x00", b"GET / HTTP/9.9\r\n\r\n", b"\0\0\0\0"]
-    {
+    for garbage in [
+        &b"hello\r\n\r\n"[..],
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\x00",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"\0\0\0\0",
+    ] {
         let answer = daemon.raw(garbage).await;
         assert!(answer.starts_with("HTTP/1.1 400 "), "{garbage:?}: {answer}");
     }
@@ -328,7 +333,8 @@ async fn a_stuck_daemon_becomes_a_504_and_a_full_queue_too() {
 #[tokio::test]
 async fn one_connection_too_many_is_told_so() {
     let daemon = Daemon::start(LIMITS);
-    let held: Vec<_> = futures_util::future::join_all((0..LIMITS.connections).map(|_| daemon.connect())).await;
+    let held: Vec<_> =
+        futures_util::future::join_all((0..LIMITS.connections).map(|_| daemon.connect())).await;
     let mut extra = daemon.connect().await;
     let answer = rest(&mut extra).await;
     assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("all 64 control connections"), "{answer}");
@@ -360,7 +366,8 @@ async fn concurrent_commands_are_all_answered() {
 #[tokio::test]
 async fn events_come_as_history_then_live_and_end_with_the_daemon() {
     let daemon = Daemon::start(SHORT);
-    let kind = |kind: &str| Draft { kind: kind.to_owned(), target: Some("paris".to_owned()), ..Draft::default() };
+    let kind =
+        |kind: &str| Draft { kind: kind.to_owned(), target: Some("paris".to_owned()), ..Draft::default() };
     for name in ["started", "health", "serving"] {
         daemon.journal.record(kind(name));
     }
