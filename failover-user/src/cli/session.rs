@@ -201,8 +201,11 @@ mod tests {
 
     #[test]
     fn without_maps_or_configuration_the_daemon_is_what_is_missing() {
-        let nothing =
-            |config: &Config| Err(OfflineError::NotPinned { path: config.router.bpffs_dir.clone() });
+        let nothing = |config: &Config| {
+            Err(OfflineError::Dataplane(crate::dataplane::Error::NotPinned {
+                path: config.router.bpffs_dir.clone(),
+            }))
+        };
         let failure =
             from_pinned::<()>(unreachable(), Ok(config()), None, nothing).expect_err("nothing pinned");
         assert_eq!(failure.exit(), 5);
