@@ -81,7 +81,9 @@ pub(super) struct RawProbe {
 pub(super) fn read(text: &str, problems: &mut Problems) -> Option<RawConfig> {
     let (document, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        errors.iter().for_each(|error| problems.push(syntax(error, text)));
+        for error in &errors {
+            problems.push(syntax(error, text));
+        }
         return None;
     }
     let root = Section::open(document.get_ref(), 0..0, &ROOT, &[&ROUTER, &TARGET], problems);
@@ -188,7 +190,7 @@ fn targets(word: &Word<'_>, problems: &mut Problems) -> Option<Vec<RawTarget>> {
         let elsewhere = [&ROUTER, &PROBE, &BACKUP];
         Some(target(&Section::open(table, word.span, &TARGET, &elsewhere, problems), problems))
     };
-    let Some(list) = tables(word, "[[target]]", problems) else { return None };
+    let list = tables(word, "[[target]]", problems)?;
     let targets: Vec<_> = list.map(|word| read(word, problems)).collect();
     targets.into_iter().collect()
 }
