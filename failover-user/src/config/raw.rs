@@ -79,13 +79,15 @@ pub(super) struct RawProbe {
 
 /// Reads the file. `None`: it is no TOML, and nothing beyond that can be said.
 pub(super) fn read(text: &str, problems: &mut Problems) -> Option<RawConfig> {
-    let (document, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        for error in &errors {
-            problems.push(syntax(error, text));
+    let document = match document(text) {
+        Ok(document) => document,
+        Err(errors) => {
+            for error in &errors {
+                problems.push(syntax(error, text));
+            }
+            return None;
         }
-        return None;
-    }
+    };
     let root = Section::open(document.get_ref(), 0..0, &ROOT, &[&ROUTER, &TARGET], problems);
     let defaults = root.read("defaults", problems, |word, problems| {
         let table = word.table("a table: [defaults]", problems)?;
@@ -97,6 +99,17 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> Option<RawConfig> {
         defaults: value(defaults).unwrap_or_default(),
         targets: root.read("target", problems, targets),
     })
+}
+
+/// Every syntax error of a file that a person may have written. Of a larger one the first alone: each byte could be
+/// an error, and cost a hundred times its size.
+fn document(text: &str) -> Result<Spanned<DeTable<'_>>, Vec<Syntax>> {
+    const BY_HAND: usize = 1 << 20;
+    if text.len() > BY_HAND {
+        return DeTable::parse(text).map_err(|error| vec![error]);
+    }
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if errors.is_empty() { Ok(document) } else { Err(errors) }
 }
 
 fn syntax(error: &Syntax, text: &str) -> Problem {

@@ -150,6 +150,12 @@ fn syntax() {
 }
 
 #[test]
+fn a_huge_file_shows_its_first_syntax_error() {
+    let flood = "=".repeat(1 << 20);
+    assert_eq!(wrong(&format!("a = 1\nb = x\n{flood}")).problems().len(), 1);
+}
+
+#[test]
 fn a_flood_of_problems_is_counted() {
     let lines: Vec<_> = (0..10_000).map(|n| format!("zz{n} = 1\n")).collect();
     let error = wrong(&format!("{}{}", lines.concat(), file("", "", "")));
