@@ -13,16 +13,16 @@ pub const fn mapped(v4: [u8; 4]) -> [u8; 16] {
 
 /// The IPv4 address (network order) in an IPv4-mapped one, if it is one.
 #[inline(always)]
-pub const fn unmapped(a: [u8; 16]) -> Option<[u8; 4]> {
-    match a {
-        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, b, c, d, e] => Some([b, c, d, e]),
+pub const fn unmapped(address: [u8; 16]) -> Option<[u8; 4]> {
+    match address {
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, v4 @ ..] => Some(v4),
         _ => None,
     }
 }
 
 /// One (address, port, protocol): a target's service, a backup's side of it, or a probe socket.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EndpointKey {
     /// IPv6 or IPv4-mapped, network order.
     pub address: [u8; 16],
@@ -44,7 +44,7 @@ impl EndpointKey {
 
 /// One client's flow with one backup endpoint.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlowKey {
     /// IPv6 or IPv4-mapped, network order.
     pub client: [u8; 16],
@@ -60,7 +60,7 @@ pub struct FlowKey {
 
 /// A client host, as one backup endpoint knows it.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientKey {
     /// IPv6 or IPv4-mapped, network order.
     pub client: [u8; 16],
@@ -70,7 +70,7 @@ pub struct ClientKey {
 
 /// A host that belongs to a target: its own address, or one of its backups'.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostKey {
     /// IPv6 or IPv4-mapped, network order.
     pub address: [u8; 16],

@@ -76,6 +76,10 @@ reasons! {
     NobodyServes = 27, "nobody-serves";
     /// Dropped: a write failed after the first one had been made.
     HalfWritten = 28, "half-written";
+    /// Passed: from a server that is a target itself, to a client that asked it as such.
+    OwnService = 29, "own-service";
+    /// Passed: the way back could not be remembered.
+    FlowTableFull = 30, "flow-table-full";
 }
 
 impl Reason {

@@ -49,6 +49,10 @@ pub struct Service {
     pub target: u32,
     /// Service id, from 0: the row of `SERVERS`.
     pub service: u32,
+    /// Where the service is also some other target's backup endpoint: that endpoint's id; else 0.
+    pub endpoint: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// Where a backup serves one service. An all-zero value is an empty place.
@@ -59,10 +63,15 @@ pub struct Server {
     pub address: [u8; 16],
     /// Network order.
     pub port: [u8; 2],
-    /// Zero.
-    pub reserved: [u8; 2],
+    /// [`Self::DEDICATED`] or 0.
+    pub flags: u16,
     /// Endpoint id, from 1; 0 is an empty place.
     pub endpoint: u32,
+}
+
+impl Server {
+    /// The way back needs no table.
+    pub const DEDICATED: u16 = 1;
 }
 
 /// The address that a backup's packet must come from in the client's eyes.
@@ -141,7 +150,7 @@ impl PortBitmap {
     }
 }
 
-const _: () = assert!(size_of::<Service>() == 8);
+const _: () = assert!(size_of::<Service>() == 16);
 const _: () = assert!(size_of::<Server>() == 24);
 const _: () = assert!(size_of::<Origin>() == 24);
 const _: () = assert!(size_of::<Endpoint>() == 32);

@@ -1,13 +1,76 @@
-//! Program entries.
+//! The data plane's program entries: the only place that names an `xdp_action`.
+//!
+//! A packet's way is `parse` → `classify` (is it ours, and what is to be done) → `steer` (the flow's memory) →
+//! `forward` (where it leaves) → `rewrite`. Until `rewrite` nothing is written, and whatever is unknown passes; from
+//! then on whatever fails is dropped, so that half a rewrite is never sent.
 #![no_std]
 #![no_main]
+#![allow(missing_docs)] // the program macros make items without documentation
+
+mod classify;
+mod encap;
+mod forward;
+mod maps;
+mod packet;
+mod parse;
+mod record;
+mod rewrite;
+mod steer;
 
 use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
+use failover_common::reason::Reason;
+use packet::Packet;
 
-/// Passes everything.
+/// What becomes of a packet.
+enum Verdict {
+    /// On to the kernel.
+    Pass,
+    /// Thrown away, counted.
+    Drop,
+    /// Out of another device, by `DEVICES`.
+    Redirect(u32),
+}
+
+/// The router's program: on every interface that signalling passes.
+#[xdp]
+pub fn failover_xdp(ctx: XdpContext) -> u32 {
+    let mut packet = Packet::new(&ctx);
+    match walk(&mut packet) {
+        Verdict::Pass => xdp_action::XDP_PASS,
+        Verdict::Drop => xdp_action::XDP_DROP,
+        Verdict::Redirect(ifindex) => match maps::DEVICES.redirect(ifindex, 0) {
+            Ok(redirect) => redirect,
+            Err(_) => xdp_action::XDP_DROP,
+        },
+    }
+}
+
+/// Passes everything: for the far end of a veth pair, which can only receive redirected frames while it has a
+/// program of its own.
 #[xdp]
 pub fn failover_pass(_: XdpContext) -> u32 {
     xdp_action::XDP_PASS
+}
+
+/// A packet's way, whole.
+#[inline(always)]
+fn walk(packet: &mut Packet) -> Verdict {
+    let plan = match classify::inspect(packet) {
+        Ok(plan) => plan,
+        Err(stop) => {
+            record::count(packet, stop.target, stop.reason);
+            return if stop.drop { Verdict::Drop } else { Verdict::Pass };
+        }
+    };
+    if rewrite::apply(packet, &plan).is_err() {
+        record::count(packet, plan.target, Reason::HalfWritten);
+        return Verdict::Drop;
+    }
+    record::done(packet, &plan);
+    match plan.route {
+        forward::Route::Redirect { ifindex, .. } => Verdict::Redirect(ifindex),
+        forward::Route::Kernel => Verdict::Pass,
+    }
 }
 
 #[cfg(not(test))]

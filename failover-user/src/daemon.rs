@@ -1,1 +1,110 @@
-//! Composition root.
+//! The daemon: builds every part and owns the tasks. What the parts do with each other is in `core`.
+//!
+//! Tasks:
+//! - `core`: owns the data plane, the director's decisions and the operator's orders; the only writer of a map
+//! - one prober for each probed service (`fleet`)
+//! - the control server
+//! - the watch on the network devices
+//!
+//! A graceful stop ends the probers and the server and leaves programs, links and maps as they are: the kernel keeps
+//! the last decisions, and the next daemon adopts them. So does a death of any other kind.
+
+mod core;
+mod fleet;
+mod kernel_events;
+mod reload;
+mod start;
+mod status;
+mod targets;
+
+use std::path::PathBuf;
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{mpsc, oneshot},
+};
+
+use self::{core::Core, start::Started};
+use crate::{
+    config::ConfigError,
+    control::{journal::Journal, server},
+    dataplane,
+};
+
+/// How `failover run` was called.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The configuration.
+    pub config: PathBuf,
+    /// Take the data plane away at the end.
+    pub detach_on_exit: bool,
+}
+
+/// Commands that wait for the core.
+const COMMANDS: usize = 64;
+
+/// Runs the daemon until a signal ends it.
+pub async fn run(options: Options) -> anyhow::Result<()> {
+    let journal = Journal::new();
+    let started = Started::up(&options.config, &journal).await?;
+    let socket = started.config().router.control_socket.clone();
+    let listener = match server::bind(&socket) {
+        Ok(listener) => listener,
+        Err(error) => return Err(started.undo(error.into())),
+    };
+    let (commands, queue) = mpsc::channel(COMMANDS);
+    let mut core = Core::new(options.config, started, journal.clone(), commands.clone())?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = tokio::spawn(server::serve(listener, commands, journal, async {
+        // The sender is dropped or used: both mean stop.
+        let _ = stopped.await;
+    }));
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    notify(&[sd_notify::NotifyState::Ready]);
+    tracing::info!(socket = %socket.display(), "ready");
+    core.work(queue, &mut hang_up, async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    })
+    .await;
+    notify(&[sd_notify::NotifyState::Stopping]);
+    let _ = stop.send(());
+    // A follower of events may hold its connection; it is cut when the runtime ends.
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(1), server).await;
+    // One that is gone already is no error.
+    let _ = std::fs::remove_file(&socket);
+    core.end(options.detach_on_exit)
+}
+
+/// The exit code of an error of [`run`].
+pub fn exit(error: &anyhow::Error) -> u8 {
+    if error.downcast_ref::<ConfigError>().is_some() {
+        return 3;
+    }
+    match error.downcast_ref::<dataplane::Error>() {
+        Some(error) => error.exit(),
+        None if error.chain().any(is_permission) => 6,
+        None => 1,
+    }
+}
+
+/// What to do about an error of [`run`], where that is known.
+pub fn help(error: &anyhow::Error) -> Option<String> {
+    error.downcast_ref::<dataplane::Error>().and_then(dataplane::Error::help)
+}
+
+fn is_permission(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+}
+
+/// Tells systemd; without it there is nobody to tell.
+fn notify(state: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::debug!(%error, "the service manager could not be told");
+    }
+}

@@ -1,8 +1,161 @@
-//! The command line.
+//! The command line: a file per noun, each with its arguments and what they do.
+//!
+//! Everything that a script may rely on is fixed: JSON on standard output is what [`crate::control::message`] says,
+//! exit codes are those of [`EXIT_CODES`]. Errors are text on standard error, `failover: …` and `help: …`, whatever
+//! the output format: standard output then stays empty, and the exit code tells the kind. (`check` is the exception:
+//! what is wrong with a configuration is its output.)
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use self::{failure::Failure, session::Session};
 
 pub mod check;
+mod completions;
+mod configuration;
+mod events;
+mod failure;
+#[cfg(test)]
+mod fixture;
+mod interface;
+mod monitor;
+mod output;
+mod reload;
+mod run;
+mod session;
+mod stats;
+mod status;
+mod table;
+mod target;
+#[cfg(test)]
+mod tests;
+mod words;
+
+/// The exit codes of every command, for its help and the manual.
+const EXIT_CODES: &str = "Exit codes:
+  0  done
+  1  failed
+  2  usage
+  3  configuration invalid
+  5  daemon unreachable
+  6  not permitted
+  7  no such thing
+
+Errors are text on standard error, also with -o json.";
+
+/// Keeps phones working when their SIP proxy or H.323 gatekeeper dies.
+///
+/// A router with failover steers signalling packets to a backup within milliseconds when the primary dies, with no
+/// change to phones, proxies or DNS.
+#[derive(Debug, Parser)]
+#[command(name = "failover", version, after_help = EXIT_CODES, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Global {
+    /// The configuration file
+    #[arg(short, long, global = true, env = "FAILOVER_CONFIG", value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    config: PathBuf,
+    /// The daemon's control socket [default: as configured, else /run/failover/control.sock]
+    #[arg(long, global = true, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// How to print
+    #[arg(short, long, global = true, value_enum, default_value_t)]
+    output: Output,
+    /// Print no colours (also: the variable `NO_COLOR`, or an output that is no terminal)
+    #[arg(long, global = true)]
+    no_color: bool,
+    /// Say more about what is done; twice: everything
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+}
+
+/// How a command prints what it found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON document, indented
+    Json,
+    /// JSON, a document per line
+    Jsonl,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon, in the foreground
+    Run(run::Arguments),
+    /// Check and explain the configuration; exit code 3 and a caret where it is wrong
+    Check,
+    /// Show targets, interfaces and probes, the worst first
+    Status(status::Arguments),
+    /// Show one target, or say who serves it
+    #[command(subcommand)]
+    Target(target::Command),
+    /// Attach the data plane to an interface
+    Attach(interface::Attach),
+    /// Take the data plane off an interface, or off all of them
+    Detach(interface::Detach),
+    /// Make the daemon read its configuration again
+    Reload,
+    /// Show the packet counters
+    Stats,
+    /// Show what happened
+    Events(events::Arguments),
+    /// Print a shell's completions
+    Completions(completions::Completions),
+    /// Print the manual page, or write the pages of all commands
+    Man(completions::Man),
+}
+
 
 /// Runs the command line.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if cli.global.no_color {
+        anstream::ColorChoice::Never.write_global();
+    }
+    match dispatch(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.tell(),
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<(), Failure> {
+    let session = Session::new(cli.global);
+    match cli.command {
+        Command::Run(arguments) => run::run(&session, &arguments),
+        Command::Check => configuration::check(&session),
+        Command::Completions(arguments) => completions::completions(&arguments),
+        Command::Man(arguments) => completions::man(&arguments),
+        Command::Attach(arguments) if arguments.pass => interface::attach_pass(&session, &arguments),
+        command => {
+            output::log(session.verbose());
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime
+                .map_err(|source| Failure::new(1, format!("start the runtime: {source}")))?
+                .block_on(ask(&session, command))
+        }
+    }
+}
+
+/// The commands that speak to the daemon.
+async fn ask(session: &Session, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Status(arguments) => status::run(session, &arguments).await,
+        Command::Target(command) => target::run(session, command).await,
+        Command::Attach(arguments) => interface::attach(session, &arguments).await,
+        Command::Detach(arguments) => interface::detach(session, &arguments).await,
+        Command::Reload => reload::run(session).await,
+        Command::Stats => stats::run(session).await,
+        Command::Events(arguments) => events::run(session, &arguments).await,
+        Command::Run(_) | Command::Check | Command::Completions(_) | Command::Man(_) => Ok(()),
+    }
 }

@@ -248,6 +248,13 @@ impl fmt::Display for Service {
     }
 }
 
+impl Mode {
+    /// Whether a program that runs in mode `now` is what was asked for.
+    pub fn is_met_by(self, now: Self) -> bool {
+        self == Self::Auto || self == now
+    }
+}
+
 impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

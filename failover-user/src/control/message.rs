@@ -267,3 +267,64 @@ pub struct Problem {
     /// The exit code that a command ends with.
     pub exit: u8,
 }
+
+/// The longest reason that an operator may give, in bytes.
+pub const MAX_REASON: usize = 200;
+
+/// The longest time that an admin state may be given for: a year, in seconds.
+pub const MAX_FOR_S: u64 = 366 * 24 * 3600;
+
+impl Admin {
+    /// The word in JSON and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Disabled => "disabled",
+            Self::Drain => "drain",
+            Self::Primary => "primary",
+        }
+    }
+}
+
+impl SetAdmin {
+    /// What is wrong with it, as a usage error.
+    pub fn check(&self) -> Result<(), Problem> {
+        let reason = self.reason.as_deref().unwrap_or_default();
+        if reason.len() > MAX_REASON || reason.chars().any(char::is_control) {
+            let error = format!("set the admin state: a reason is one line of at most {MAX_REASON} bytes");
+            return Err(Problem::new(2, error));
+        }
+        match self.for_s {
+            Some(_) if self.state == Admin::Auto => {
+                let error = "set the admin state: `auto` has no end, so it takes no duration";
+                Err(Problem::new(2, error).help("name a duration only with disabled, drain or primary"))
+            }
+            Some(0) | Some(MAX_FOR_S..) => {
+                Err(Problem::new(2, "set the admin state: the duration must be between 1 second and a year"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Problem {
+    /// An error that a command ends with.
+    pub fn new(exit: u8, error: impl Into<String>) -> Self {
+        Self { error: error.into(), help: None, exit }
+    }
+
+    /// The same, and what to do next.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.error)
+    }
+}
+
+impl std::error::Error for Problem {}

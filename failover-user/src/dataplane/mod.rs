@@ -1,1 +1,36 @@
-//! The data plane seen from userspace.
+//! The data plane seen from userspace: loads, attaches, pins, adopts, reconciles. The only user of aya.
+//!
+//! Everything outlives the daemon: programs, links and maps are pinned under one folder of a bpffs (mode 0700). The
+//! next daemon opens what is there, loads its own program against the same maps, and swaps it into the links; no
+//! packet passes without a program in between. [`Dataplane`] is owned by one task; nothing else writes a map.
+//!
+//! ```text
+//! bpffs_dir/v1/maps/SERVICES …     one folder for each layout ([`failover_common::names::ABI_VERSION`])
+//! bpffs_dir/v1/failover_xdp        the program
+//! bpffs_dir/links/wan0             one link for each interface, named after it
+//! ```
+
+mod attach;
+mod availability;
+mod counters;
+mod error;
+mod host;
+mod ids;
+mod kernel;
+mod load;
+mod maps;
+mod netdev;
+pub mod offline;
+pub mod pass;
+mod pins;
+mod sync;
+mod tables;
+
+pub use attach::Attachment;
+pub use counters::{Counts, FlowCounter, TargetCounters};
+pub use error::Error;
+pub use host::warnings;
+pub use load::{Dataplane, Options};
+pub use maps::Events;
+pub use netdev::{Devices, Watch, watch};
+pub use tables::Desired;

@@ -1,4 +1,8 @@
-//! Health of one probed service: a pure state machine, time injected.
+//! Health: a pure state machine for each probed service ([`machine`]), and what its services say of a whole server
+//! ([`combine`]). Time is injected; nothing here does I/O.
+
+pub mod combine;
+pub mod machine;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,1 +1,274 @@
-//! Probers: I/O only.
+//! Probers: one task for each probed service of a server. I/O only; what an outcome means is decided by
+//! [`crate::health::machine`], which every prober owns one of.
+//!
+//! ```text
+//!  again ──▶ run: wait ─▶ probe ─▶ observe ─▶ report ──▶ reports
+//!                 ▲  └──────▶ exemptions      │
+//!                 └───────────────────────────┘
+//! ```
+//!
+//! Invariants:
+//! - No packet leaves a probe socket before the data plane has confirmed that it will not touch the answers
+//!   ([`Exemption`]): a `dedicated` backup's answers would otherwise be rewritten, and never match the socket.
+//! - Only an answer on the connected socket that repeats the *current* probe's random branch and Call-ID counts.
+//!   An answer to an earlier probe does not: a server that answers each probe later than the timeout has failed each
+//!   of them, however steadily its answers come in.
+//! - What a stranger can forge (datagrams, ICMP errors) neither fails a probe, nor makes it succeed, nor keeps a
+//!   CPU busy.
+//! - A probe ends within its policy's timeout from its first packet on.
+//!
+//! Nothing here waits for anything but its channels and its own socket. Whoever drains `reports` and answers
+//! `exemptions` must not itself wait for a prober: that would be a deadlock.
+
+mod exempt;
+mod sip;
+mod tcp;
+mod udp;
+
+use std::{
+    io,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{mpsc, oneshot};
+
+pub use self::exempt::{Exemption, Ledger};
+use crate::{
+    config::model::{Probe, Service, ServiceKind, Transport},
+    health::{
+        Health,
+        machine::{Machine, Observation, Transition},
+    },
+    proto::sip::Token,
+};
+
+/// Least time from one probe's start to the next one's, however often a probe is asked for.
+const LEAST_GAP: Duration = Duration::from_millis(10);
+/// The most that a first probe is put off, so that many probers do not start in step.
+const LONGEST_FIRST_DELAY: Duration = Duration::from_millis(100);
+
+/// What is probed, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// The server's own address and port for the service.
+    pub server: SocketAddr,
+    /// Protocol and transport. Its port is the target's, and not used here.
+    pub service: Service,
+    /// Timings, thresholds, and what counts as alive.
+    pub policy: Probe,
+}
+
+/// How one probe ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// An answer that counts as life.
+    Alive {
+        /// From the request (TCP: from the SYN) to the answer.
+        rtt: Duration,
+        /// The answer, in words: `200 OK`.
+        said: String,
+    },
+    /// Anything else.
+    Failed {
+        /// What happened, in words: `no answer in 300ms`, `503 Service Unavailable`, `connection refused`.
+        said: String,
+    },
+}
+
+impl Outcome {
+    fn failed(said: impl Into<String>) -> Self {
+        Self::Failed { said: said.into() }
+    }
+
+    fn observation(&self) -> Observation {
+        match self {
+            Self::Alive { .. } => Observation::Alive,
+            Self::Failed { .. } => Observation::Failed,
+        }
+    }
+}
+
+/// One probe's outcome, and what is known of the service since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Whose report: [`run`]'s `id`.
+    pub id: u32,
+    /// When the outcome was known.
+    pub at: Instant,
+    /// How the probe ended.
+    pub outcome: Outcome,
+    /// The service's health, this outcome included.
+    pub health: Health,
+    /// Whether the service was ever seen alive.
+    pub ever_alive: bool,
+    /// The change of health that this outcome made.
+    pub transition: Option<Transition>,
+    /// Consecutive failures.
+    pub failures: u32,
+    /// The policy's threshold.
+    pub fall: u8,
+}
+
+impl Report {
+    /// Has the machine take in an outcome that is known now.
+    fn of(id: u32, outcome: Outcome, machine: &mut Machine, fall: u8) -> Self {
+        let at = tokio::time::Instant::now().into_std();
+        let transition = machine.observe(outcome.observation(), at);
+        Self {
+            id,
+            at,
+            outcome,
+            health: machine.health(),
+            ever_alive: machine.ever_alive(),
+            transition,
+            failures: machine.failures(),
+            fall,
+        }
+    }
+}
+
+/// Probes `subject` for ever: until `reports` is closed, or the task is aborted.
+///
+/// The first probe starts after a random part of the interval, at most 100 ms. The next one starts an interval
+/// (±10 %) after the last one's start, or as soon as that one is done and reported. A message on `again` has it start at
+/// once, and is answered when that probe is done and reported; messages that arrive during a probe ask for another.
+/// A full `reports` holds probing up, so that no report is lost.
+///
+/// Cancel safety: it may be aborted at any point. Sockets close, and exemptions are taken back by [`Exemption`]s
+/// that nobody waits for; where that channel is full they stay behind, which is logged, and does no harm but to
+/// keep an entry: packets to an address and port of this router that nobody uses are not touched. Requests of `again`
+/// that were not answered see their channel closed.
+pub async fn run(
+    id: u32,
+    subject: Subject,
+    exemptions: mpsc::Sender<Exemption>,
+    mut again: mpsc::Receiver<oneshot::Sender<()>>,
+    reports: mpsc::Sender<Report>,
+) {
+    let mut machine = Machine::new(&subject.policy);
+    let fall = subject.policy.fall.get();
+    let first = subject.policy.interval.min(LONGEST_FIRST_DELAY).mul_f64(fraction(random_u32()));
+    let mut prober = Prober::new(subject, exemptions);
+    let mut next = tokio::time::Instant::now() + first;
+    let mut earliest = tokio::time::Instant::now();
+    loop {
+        let asked = tokio::select! {
+            asked = wait(next, earliest, &mut again) => asked,
+            () = reports.closed() => return,
+        };
+        let started = tokio::time::Instant::now();
+        let report = Report::of(id, prober.probe().await, &mut machine, fall);
+        if reports.send(report).await.is_err() {
+            return;
+        }
+        for done in asked {
+            // Whoever asked may have left.
+            let _ = done.send(());
+        }
+        earliest = started + LEAST_GAP;
+        next = started + jittered(machine.next_interval(), random_u32());
+    }
+}
+
+/// Until `next`, or until somebody asks for a probe, but not before `earliest`. Gives back everybody who asks by
+/// then.
+async fn wait(
+    next: tokio::time::Instant,
+    earliest: tokio::time::Instant,
+    again: &mut mpsc::Receiver<oneshot::Sender<()>>,
+) -> Vec<oneshot::Sender<()>> {
+    let mut asked = Vec::new();
+    tokio::select! {
+        () = tokio::time::sleep_until(next) => {}
+        // A closed channel disables this branch.
+        Some(done) = again.recv() => asked.push(done),
+    }
+    tokio::time::sleep_until(earliest).await;
+    while let Ok(done) = again.try_recv() {
+        asked.push(done);
+    }
+    asked
+}
+
+/// `interval` ±10 %.
+fn jittered(interval: Duration, random: u32) -> Duration {
+    interval.mul_f64(0.9 + 0.2 * fraction(random))
+}
+
+/// From 0 to 1.
+fn fraction(random: u32) -> f64 {
+    f64::from(random) / f64::from(u32::MAX)
+}
+
+/// For jitter alone, where a failing source of randomness may go unheard: making the next token reports it.
+fn random_u32() -> u32 {
+    getrandom::u32().unwrap_or(u32::MAX / 2)
+}
+
+/// One service's prober: what it keeps from one probe to the next.
+struct Prober {
+    subject: Subject,
+    exemptions: mpsc::Sender<Exemption>,
+    /// Sent so far; the last CSeq.
+    requests: u32,
+    udp: udp::Io,
+    tcp: tcp::Io,
+}
+
+impl Prober {
+    fn new(subject: Subject, exemptions: mpsc::Sender<Exemption>) -> Self {
+        Self { subject, exemptions, requests: 0, udp: udp::Io::default(), tcp: tcp::Io::default() }
+    }
+
+    async fn probe(&mut self) -> Outcome {
+        let Service { kind, transport, .. } = self.subject.service;
+        if kind != ServiceKind::Sip {
+            return Outcome::failed(format!("probing {} is not supported yet", kind.name()));
+        }
+        let mut random = [0; Token::RANDOM];
+        if let Err(error) = getrandom::fill(&mut random) {
+            return Outcome::failed(format!("cannot make an unguessable request: {error}"));
+        }
+        self.requests = (self.requests + 1) & 0x7fff_ffff;
+        let ask = sip::Ask {
+            server: self.subject.server,
+            transport,
+            token: Token::from_random(&random),
+            cseq: self.requests,
+            policy: &self.subject.policy,
+        };
+        match transport {
+            Transport::Udp => self.udp.probe(&ask, &self.exemptions).await,
+            Transport::Tcp => self.tcp.probe(&ask, &self.exemptions).await,
+        }
+    }
+}
+
+/// An I/O error without its number: `connection refused`.
+fn words(error: &io::Error) -> String {
+    match error.kind().to_string() {
+        vague if vague.contains("error") => error.to_string(),
+        clear => clear,
+    }
+}
+
+/// The unspecified address of `server`'s family, any port.
+fn any_local(server: SocketAddr) -> SocketAddr {
+    match server {
+        SocketAddr::V4(_) => (std::net::Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
+    }
+}
+
+/// The local address that packets to `server` leave with, port 0, as the routes are now. Sends nothing.
+fn local_towards(server: SocketAddr) -> io::Result<SocketAddr> {
+    let scratch = std::net::UdpSocket::bind(any_local(server))?;
+    scratch.connect(server)?;
+    let mut local = scratch.local_addr()?;
+    local.set_port(0);
+    Ok(local)
+}
+
+#[cfg(test)]
+mod tests;

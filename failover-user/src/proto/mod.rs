@@ -1,1 +1,4 @@
-//! Pure codecs, no I/O.
+//! Codecs of the signalling protocols: pure, no I/O. Every input is hostile: nothing here panics, and memory is
+//! bounded by the input's own bounds.
+
+pub mod sip;

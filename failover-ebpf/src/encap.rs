@@ -1,0 +1,1 @@
+//! `l2` and `ipip` steering: not built yet; the configuration refuses to ask for it.

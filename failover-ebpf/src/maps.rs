@@ -1,0 +1,69 @@
+//! Every map, each with the argument why its readers and writers may run at the same time.
+//!
+//! The sizes here are the least; the loader sets those that grow with the configuration.
+
+use aya_ebpf::{
+    bindings::BPF_F_MMAPABLE,
+    macros::map,
+    maps::{Array, DevMapHash, HashMap, LruHashMap, PerCpuArray, RingBuf},
+};
+use failover_common::{
+    key::{ClientKey, EndpointKey, FlowKey, HostKey},
+    value::{Availability, Counter, Endpoint, PortBitmap, Return, Server, Service},
+};
+
+/// Written by the daemon alone. A reader may see some words of the old bitmap and some of the new one: a port's bit
+/// is old or new, never anything else.
+#[map]
+pub static PORTS: Array<PortBitmap> = Array::with_max_entries(1, 0);
+
+/// Written by the daemon alone; an element is replaced whole (RCU).
+#[map]
+pub static SERVICES: HashMap<EndpointKey, Service> = HashMap::with_max_entries(64, 0);
+
+/// Written by the daemon alone, through its own mapping, one aligned 8-byte store each; read by one 8-byte load.
+#[map]
+pub static AVAILABILITY: Array<Availability> = Array::with_max_entries(64, BPF_F_MMAPABLE);
+
+/// Written by the daemon alone, and only for places that no availability names yet: a place in use never changes
+/// its meaning (the daemon moves the target to its primary first).
+#[map]
+pub static SERVERS: Array<Server> = Array::with_max_entries(512, 0);
+
+/// Written by the daemon alone; an element is replaced whole (RCU).
+#[map]
+pub static BACKUPS: HashMap<EndpointKey, Endpoint> = HashMap::with_max_entries(64, 0);
+
+/// Written by the daemon alone; a set.
+#[map]
+pub static HOSTS: HashMap<HostKey, u32> = HashMap::with_max_entries(64, 0);
+
+/// Written by the data plane: new elements and changed origins replace the element whole (RCU); `seen` alone is
+/// stored in place, 4 aligned bytes, and any of two concurrent seconds will do.
+#[map]
+pub static RETURNS: LruHashMap<FlowKey, Return> = LruHashMap::with_max_entries(1024, 0);
+
+/// As `RETURNS`.
+#[map]
+pub static CLIENTS: LruHashMap<ClientKey, Return> = LruHashMap::with_max_entries(1024, 0);
+
+/// Written by the daemon alone; a set.
+#[map]
+pub static PROBES: HashMap<EndpointKey, u32> = HashMap::with_max_entries(64, 0);
+
+/// Written by the daemon alone.
+#[map]
+pub static DEVICES: DevMapHash = DevMapHash::with_max_entries(256, 0);
+
+/// Per CPU, and XDP does not interrupt itself on one CPU.
+#[map]
+pub static COUNTERS: PerCpuArray<Counter> = PerCpuArray::with_max_entries(4096, 0);
+
+/// Stored by whichever CPU steers the first packet of a generation; two at once announce it twice, and the daemon
+/// keeps the first.
+#[map]
+pub static ANNOUNCED: Array<u32> = Array::with_max_entries(64, 0);
+
+/// Reserve and submit are the kernel's to order.
+#[map]
+pub static EVENTS: RingBuf = RingBuf::with_byte_size(64 * 1024, 0);

@@ -1,0 +1,22 @@
+//! Ethernet II.
+
+use failover_common::reason::Reason;
+
+use crate::packet::Packet;
+
+/// Where the destination MAC address stands.
+pub const DESTINATION: usize = 0;
+/// Where the source MAC address stands.
+pub const SOURCE: usize = 6;
+/// Bytes of the header.
+pub const LEN: usize = 14;
+
+const ETHERTYPE: usize = 12;
+const IPV4: [u8; 2] = [0x08, 0x00];
+
+/// The offset of the IPv4 header.
+#[inline(always)]
+pub fn ipv4(packet: &Packet) -> Result<usize, Reason> {
+    let ethertype: [u8; 2] = packet.read(ETHERTYPE).map_err(|_| Reason::Truncated)?;
+    if ethertype == IPV4 { Ok(LEN) } else { Err(Reason::NotIpv4) }
+}

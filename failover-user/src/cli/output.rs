@@ -1,0 +1,65 @@
+//! Standard output, standard error, and the log.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use serde::Serialize;
+use tracing_subscriber::EnvFilter;
+
+use super::{Output, failure::Failure};
+
+/// Prints text, with colours where they are wanted.
+pub(super) fn text(text: &str) -> Result<(), Failure> {
+    let mut stdout = anstream::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    Ok(stdout.flush()?)
+}
+
+/// Prints a value: as JSON, or as the text that it is made into.
+pub(super) fn value<T: Serialize>(
+    output: Output,
+    value: &T,
+    to_text: impl FnOnce(&T) -> String,
+) -> Result<(), Failure> {
+    match output {
+        Output::Text => text(&to_text(value)),
+        Output::Json | Output::Jsonl => raw(json(output, value)?.as_bytes()),
+    }
+}
+
+/// A document: indented, or in one line.
+pub(super) fn json<T: Serialize>(output: Output, value: &T) -> Result<String, Failure> {
+    let document = match output {
+        Output::Jsonl => serde_json::to_string(value),
+        Output::Json | Output::Text => serde_json::to_string_pretty(value),
+    };
+    document.map(|document| document + "\n").map_err(|error| Failure::new(1, format!("write JSON: {error}")))
+}
+
+/// Says something beside the output.
+pub(super) fn note(words: &str) {
+    // With standard error gone there is nobody left to tell.
+    drop(writeln!(anstream::stderr(), "failover: {}", super::words::clean(words)));
+}
+
+/// Logs to standard error. `RUST_LOG` says what, else `verbose` does.
+pub(super) fn log(verbose: u8) {
+    let level = match verbose {
+        0 => "info",
+        1 => "failover_user=debug,info",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let color = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(color);
+    // The journal dates every line itself.
+    let journal = std::env::var_os("JOURNAL_STREAM").is_some() && !io::stderr().is_terminal();
+    // A log that is there already stays.
+    if journal { drop(log.without_time().try_init()) } else { drop(log.try_init()) }
+}
+
+/// Prints bytes as they are.
+pub(super) fn raw(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes)?;
+    Ok(stdout.flush()?)
+}

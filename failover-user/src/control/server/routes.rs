@@ -1,0 +1,222 @@
+//! The routes of [`crate::control::message`].
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    Extension, Json, Router,
+    body::{Body, Bytes},
+    extract::{
+        Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
+    http::{Method, StatusCode, Uri, header},
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
+use serde::Deserialize;
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot, watch},
+    time::timeout,
+};
+
+use super::{
+    Command, Following, Limits, Reply,
+    answer::{Answer, Refusal, json},
+};
+use crate::{
+    config::model::Mode,
+    control::{
+        journal::{Follower, HISTORY, Journal},
+        message::{
+            Event, InterfaceStatus, Problem, Reloaded, SetAdmin, Stats, Status, TargetDetail, TargetStatus,
+        },
+    },
+};
+
+/// Where requests are handed over to the daemon.
+#[derive(Clone, Debug)]
+pub(super) struct Desk {
+    commands: mpsc::Sender<Command>,
+    journal: Journal,
+    limits: Limits,
+    stopping: watch::Receiver<bool>,
+    followers: Arc<Semaphore>,
+}
+
+pub(super) fn router(desk: Desk) -> Router {
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/targets/{name}", get(target))
+        .route("/v1/targets/{name}/admin", post(set_admin))
+        .route("/v1/targets/{name}/probe", post(probe))
+        .route("/v1/stats", get(stats))
+        .route("/v1/events", get(events))
+        .route("/v1/interfaces/{name}", post(attach).delete(detach))
+        .route("/v1/reload", post(reload))
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(no_such_method)
+        .with_state(desk)
+}
+
+impl Desk {
+    pub(super) fn new(
+        commands: mpsc::Sender<Command>,
+        journal: Journal,
+        limits: Limits,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        let followers = Arc::new(Semaphore::new(limits.followers));
+        Self { commands, journal, limits, stopping, followers }
+    }
+
+    /// Asks the daemon's task and waits for its answer, but not for ever.
+    async fn ask<T>(&self, patience: Duration, command: impl FnOnce(Reply<T>) -> Command) -> Answer<T> {
+        let (reply, answer) = oneshot::channel();
+        let exchange = async {
+            self.commands.send(command(reply)).await.map_err(|_| stopping())?;
+            answer.await.map_err(|_| stopping())?.map_err(Refusal::from)
+        };
+        match timeout(patience, exchange).await {
+            Ok(answer) => answer.map(Json),
+            Err(_) => {
+                let problem = Problem::new(1, format!("the daemon did not answer within {patience:?}"))
+                    .help("it is overloaded or stuck: look at its log");
+                Err(Refusal::new(StatusCode::GATEWAY_TIMEOUT, problem))
+            }
+        }
+    }
+}
+
+fn stopping() -> Refusal {
+    let problem = Problem::new(5, "the daemon is stopping").help("try again once it runs");
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, problem)
+}
+
+async fn status(State(desk): State<Desk>) -> Answer<Status> {
+    desk.ask(desk.limits.answer, |reply| Command::Status { reply }).await
+}
+
+type Name = Result<Path<String>, PathRejection>;
+
+async fn target(State(desk): State<Desk>, name: Name) -> Answer<TargetDetail> {
+    let name = named("target", name)?;
+    desk.ask(desk.limits.answer, |reply| Command::Target { name, reply }).await
+}
+
+async fn set_admin(State(desk): State<Desk>, name: Name, body: Body) -> Answer<TargetStatus> {
+    let name = named("target", name)?;
+    let set: SetAdmin = json(body, &desk.limits).await?;
+    set.check()?;
+    desk.ask(desk.limits.answer, |reply| Command::SetAdmin { name, set, reply }).await
+}
+
+async fn probe(State(desk): State<Desk>, name: Name) -> Answer<TargetDetail> {
+    let name = named("target", name)?;
+    desk.ask(desk.limits.probe, |reply| Command::Probe { name, reply }).await
+}
+
+async fn stats(State(desk): State<Desk>) -> Answer<Stats> {
+    desk.ask(desk.limits.answer, |reply| Command::Stats { reply }).await
+}
+
+#[derive(Deserialize)]
+struct AttachAs {
+    mode: Option<String>,
+}
+
+async fn attach(
+    State(desk): State<Desk>,
+    name: Name,
+    query: Result<Query<AttachAs>, QueryRejection>,
+) -> Answer<InterfaceStatus> {
+    let name = named("interface", name)?;
+    let mode = match parsed(query)?.mode.as_deref() {
+        None => None,
+        Some("auto") => Some(Mode::Auto),
+        Some("native") => Some(Mode::Native),
+        Some("generic") => Some(Mode::Generic),
+        Some(_) => return Err(Refusal::bad("attach: the mode is one of auto, native, generic")),
+    };
+    desk.ask(desk.limits.answer, |reply| Command::Attach { name, mode, reply }).await
+}
+
+async fn detach(State(desk): State<Desk>, name: Name) -> Answer<InterfaceStatus> {
+    let name = named("interface", name)?;
+    desk.ask(desk.limits.answer, |reply| Command::Detach { name, reply }).await
+}
+
+async fn reload(State(desk): State<Desk>) -> Answer<Reloaded> {
+    desk.ask(desk.limits.answer, |reply| Command::Reload { reply }).await
+}
+
+async fn no_such_route(uri: Uri) -> Refusal {
+    let problem = Problem::new(7, format!("there is no {:?} in this API", uri.path()))
+        .help("the command and the daemon may be of different versions");
+    Refusal::new(StatusCode::NOT_FOUND, problem)
+}
+
+async fn no_such_method(method: Method, uri: Uri) -> Refusal {
+    let problem = Problem::new(2, format!("{method} cannot be done to {:?}", uri.path()));
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, problem)
+}
+
+#[derive(Deserialize)]
+struct Follow {
+    #[serde(default)]
+    follow: bool,
+    last: Option<usize>,
+}
+
+async fn events(
+    State(desk): State<Desk>,
+    Extension(following): Extension<Following>,
+    query: Result<Query<Follow>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Follow { follow, last } = parsed(query)?;
+    let mut follower = desk.journal.subscribe_last(last.unwrap_or(HISTORY));
+    let body = if follow {
+        let slot = Arc::clone(&desk.followers).try_acquire_owned().map_err(|_| {
+            let error = format!("{} commands follow the events already", desk.limits.followers);
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Problem::new(1, error).help("end some of them"))
+        })?;
+        following.begin();
+        Body::from_stream(lines(follower, desk.stopping, slot))
+    } else {
+        Body::from(follower.history().flat_map(|event| line(&event)).collect::<Bytes>())
+    };
+    Ok(([(header::CONTENT_TYPE, "application/jsonl")], body).into_response())
+}
+
+/// A line per event, until the server stops and everything recorded before has been sent.
+fn lines<S>(
+    follower: Follower,
+    stopping: watch::Receiver<bool>,
+    slot: S,
+) -> impl futures_util::Stream<Item = Result<Bytes, Infallible>> {
+    let state = (follower, stopping, slot);
+    futures_util::stream::unfold(state, |(mut follower, mut stopping, slot)| async move {
+        let event = tokio::select! {
+            biased;
+            event = follower.next() => event?,
+            _ = stopping.wait_for(|stop| *stop) => return None,
+        };
+        Some((Ok(Bytes::from(line(&event))), (follower, stopping, slot)))
+    })
+}
+
+fn line(event: &Event) -> Vec<u8> {
+    let mut line = serde_json::to_vec(event).unwrap_or_default();
+    line.push(b'\n');
+    line
+}
+
+/// A name as it may occur in a configuration; anything else is not there, and never reaches the daemon.
+fn named(kind: &str, name: Name) -> Result<String, Refusal> {
+    let name = name.map(|Path(name)| name).unwrap_or_default();
+    let plain = !name.is_empty() && name.len() <= 63 && name.bytes().all(|byte| byte.is_ascii_graphic());
+    if plain { Ok(name) } else { Err(Problem::new(7, format!("there is no {kind} of that name")).into()) }
+}
+
+fn parsed<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Refusal> {
+    query.map(|Query(query)| query).map_err(|error| Refusal::bad(format!("read the request: {error}")))
+}

@@ -1,0 +1,342 @@
+//! The core: the one task that decides, and that writes to the data plane.
+//!
+//! It never waits for a prober or a command's sender: both may be waiting for it. A report that changes who serves is
+//! in the availability map before the next message is looked at.
+
+use std::{collections::BTreeMap, fs::File, path::PathBuf, time::Duration};
+
+use failover_common::{event::Kind, key::unmapped};
+use jiff::Timestamp;
+use tokio::{
+    signal::unix::Signal,
+    sync::mpsc,
+    time::{Instant, Interval, MissedTickBehavior, interval_at},
+};
+
+use super::{
+    fleet::Fleet,
+    kernel_events::KernelEvents,
+    start::Started,
+    targets::{Means, TargetState},
+};
+use crate::{
+    config::model::Config,
+    control::{
+        admin::{Order, Orders},
+        journal::{Draft, Journal},
+        message::{Admin, Problem, SetAdmin, TargetStatus},
+        server::Command,
+    },
+    dataplane::{self, Dataplane, Desired, Watch},
+    director::Place,
+    probe::{Exemption, Ledger, Report},
+};
+
+/// How often the maps are read back and compared.
+const COMPARISON: Duration = Duration::from_secs(10);
+/// How often orders are looked at for their end.
+const ORDERS: Duration = Duration::from_secs(1);
+/// How often flows are counted.
+const FLOWS: Duration = Duration::from_secs(5);
+/// Reports and exemptions that wait.
+const QUEUE: usize = 1024;
+
+/// Everything that the core owns.
+pub struct Core {
+    pub(super) path: PathBuf,
+    pub(super) config: Config,
+    pub(super) dataplane: Dataplane,
+    pub(super) orders: Orders,
+    pub(super) journal: Journal,
+    pub(super) fleet: Fleet,
+    pub(super) targets: Vec<TargetState>,
+    pub(super) devices: Watch,
+    /// Flows by target id, when they were last counted.
+    pub(super) flows: Option<BTreeMap<u32, u64>>,
+    pub(super) started: Instant,
+    pub(super) commands: mpsc::Sender<Command>,
+    kernel: KernelEvents,
+    ledger: Ledger,
+    exemptions: mpsc::Receiver<Exemption>,
+    reports: mpsc::Receiver<Report>,
+    _lock: File,
+}
+
+impl Core {
+    /// Starts the probers; nothing is decided yet.
+    pub fn new(
+        path: PathBuf,
+        started: Started,
+        journal: Journal,
+        commands: mpsc::Sender<Command>,
+    ) -> anyhow::Result<Self> {
+        let config = started.config().clone();
+        let interfaces = config.router.interfaces.iter().map(|interface| interface.name.as_str());
+        let odd = dataplane::warnings(interfaces);
+        for reason in started.loaded().warnings.iter().cloned().chain(odd) {
+            tracing::warn!("{reason}");
+            journal.record(Draft { kind: "warning".into(), reason: Some(reason), ..Draft::default() });
+        }
+        let (exemption, exemptions) = mpsc::channel(QUEUE);
+        let (report, reports) = mpsc::channel(QUEUE);
+        let mut fleet = Fleet::new(exemption, report);
+        let now = Timestamp::now();
+        let crews = fleet.follow(&config.targets);
+        let targets = config
+            .targets
+            .iter()
+            .zip(crews)
+            .map(|(target, crew)| TargetState::new(target, crew, &started.dataplane, now))
+            .collect();
+        let mut core = Self {
+            path,
+            config,
+            dataplane: started.dataplane,
+            orders: started.orders,
+            journal,
+            fleet,
+            targets,
+            devices: started.devices,
+            flows: None,
+            started: Instant::now(),
+            commands,
+            kernel: KernelEvents::new(started.events)?,
+            ledger: Ledger::default(),
+            exemptions,
+            reports,
+            _lock: started.lock,
+        };
+        core.refresh_all();
+        Ok(core)
+    }
+
+    /// Works until `stop`.
+    pub async fn work(
+        &mut self,
+        mut commands: mpsc::Receiver<Command>,
+        hang_up: &mut Signal,
+        stop: impl Future<Output = ()>,
+    ) {
+        let mut stop = std::pin::pin!(stop);
+        let mut comparison = every(COMPARISON);
+        let mut orders = every(ORDERS);
+        let mut flows = every(FLOWS);
+        let (counted, mut counts) = mpsc::channel(1);
+        loop {
+            tokio::select! {
+                biased;
+                Some(report) = self.reports.recv() => self.take_report(report),
+                Some(exemption) = self.exemptions.recv() => self.exempt(exemption),
+                () = &mut stop => return,
+                Some(command) = commands.recv() => self.obey(command),
+                Ok(events) = self.kernel.next() => {
+                    for (Kind::SteeringBegan, event) in events {
+                        self.steering_began(&event);
+                    }
+                }
+                Ok(()) = self.devices.changed() => self.devices_changed(),
+                Some(flows) = counts.recv() => self.flows = Some(flows),
+                Some(()) = hang_up.recv() => self.reload_on_signal(),
+                _ = comparison.tick() => self.compare(),
+                _ = orders.tick() => self.expire_orders(),
+                _ = flows.tick() => self.count_flows(&counted),
+            }
+        }
+    }
+
+    /// Ends the probers; the data plane goes on, or is taken away.
+    pub fn end(self, detach: bool) -> anyhow::Result<()> {
+        tracing::info!(detach, "stopping");
+        if detach { Ok(self.dataplane.remove()?) } else { Ok(()) }
+    }
+
+    /// One target, anew.
+    pub(super) fn refresh(&mut self, index: usize, explain: bool) {
+        let (Some(target), Some(state)) = (self.config.targets.get(index), self.targets.get_mut(index)) else {
+            return;
+        };
+        state.refresh(
+            target,
+            &mut Means {
+                fleet: &self.fleet,
+                orders: &self.orders,
+                dataplane: &mut self.dataplane,
+                journal: &self.journal,
+                explain,
+            },
+        );
+    }
+
+    /// Every target, anew.
+    pub(super) fn refresh_all(&mut self) {
+        (0..self.targets.len()).for_each(|index| self.refresh(index, false));
+    }
+
+    /// The index of the target of this name.
+    pub(super) fn find(&self, name: &str) -> Result<usize, Problem> {
+        self.config.targets.iter().position(|target| target.name == name).ok_or_else(|| {
+            Problem::new(7, format!("no such target: {name}")).help("see `failover target list`")
+        })
+    }
+
+    fn take_report(&mut self, report: Report) {
+        let (id, changed) = (report.id, report.transition.is_some());
+        if !self.fleet.note(report) {
+            return;
+        }
+        for index in 0..self.targets.len() {
+            if self.targets[index].crew.has(id) {
+                self.refresh(index, changed);
+            }
+        }
+    }
+
+    fn exempt(&mut self, exemption: Exemption) {
+        let Exemption { endpoint, exempt, done } = exemption;
+        if self.ledger.note(endpoint, exempt)
+            && let Err(error) = self.dataplane.exempt(&endpoint, exempt)
+        {
+            tracing::error!(%error, "a probe socket could not be exempted");
+            return;
+        }
+        if let Some(done) = done {
+            // A prober that has ended needs no answer.
+            let _ = done.send(());
+        }
+    }
+
+    /// The operator's word: kept, then obeyed, then answered.
+    pub(super) fn set_admin(&mut self, name: &str, set: &SetAdmin) -> Result<TargetStatus, Problem> {
+        let index = self.find(name)?;
+        if set.state == Admin::Drain {
+            return Err(Problem::new(1, "the admin state `drain` is not supported yet")
+                .help("`disabled` sends everything to the backup at once"));
+        }
+        let before = self.orders.of(name).state;
+        let order = Order::given(set, Timestamp::now());
+        self.orders.give(name, order).map_err(|error| Problem::new(1, error.to_string()))?;
+        tracing::info!(target = name, from = before.name(), to = set.state.name(), "admin");
+        self.journal.record(Draft {
+            kind: "admin".into(),
+            target: Some(name.to_owned()),
+            from: Some(before.name().into()),
+            to: Some(set.state.name().into()),
+            reason: set.reason.clone(),
+            ..Draft::default()
+        });
+        self.refresh(index, true);
+        self.target_status(index)
+    }
+
+    fn expire_orders(&mut self) {
+        match self.orders.expire(Timestamp::now()) {
+            Ok(over) => {
+                for name in over {
+                    self.journal.record(Draft {
+                        kind: "admin".into(),
+                        target: Some(name.clone()),
+                        to: Some("auto".into()),
+                        reason: Some("its time is over".into()),
+                        ..Draft::default()
+                    });
+                    if let Ok(index) = self.find(&name) {
+                        self.refresh(index, true);
+                    }
+                }
+            }
+            Err(error) => tracing::error!(%error, "an order's time is over, but that cannot be kept"),
+        }
+    }
+
+    fn compare(&mut self) {
+        let places: Vec<Place> = self.targets.iter().map(|state| state.place).collect();
+        let desired = Desired { targets: &self.config.targets, places: &places };
+        match self.dataplane.sync(desired, true) {
+            Ok(differences) => differences.into_iter().for_each(|reason| self.warn(reason)),
+            Err(error) => self.warn(error.to_string()),
+        }
+    }
+
+    fn count_flows(&self, counted: &mpsc::Sender<BTreeMap<u32, u64>>) {
+        let Ok(place) = counted.clone().try_reserve_owned() else { return };
+        let counter = self.dataplane.flow_counter();
+        tokio::task::spawn_blocking(move || match counter.count() {
+            Ok(flows) => drop(place.send(flows)),
+            Err(error) => tracing::warn!(%error, "flows could not be counted"),
+        });
+    }
+
+    fn steering_began(&mut self, event: &failover_common::event::Event) {
+        let Some(target) = self.dataplane.target_of(event.target, &self.config.targets) else { return };
+        let Some(index) = self.config.targets.iter().position(|t| t.name == target.name) else { return };
+        let Some(state) = self.targets.get_mut(index) else { return };
+        if state.announced == event.generation {
+            return;
+        }
+        state.announced = event.generation;
+        let client = unmapped(event.client).map(std::net::Ipv4Addr::from);
+        let client = client.map_or_else(|| "a client".to_owned(), |address| address.to_string());
+        let port = u16::from_be_bytes(event.client_port);
+        self.journal.record(Draft {
+            kind: "steering-began".into(),
+            target: Some(target.name.clone()),
+            to: Some(super::targets::name(target, state.serves).to_owned()),
+            reason: Some(format!("first packet from {client}:{port}")),
+            ..Draft::default()
+        });
+    }
+
+    /// A device came, went, or can now take redirected frames.
+    fn devices_changed(&mut self) {
+        let devices = self.devices.borrow_and_update().clone();
+        if let Err(error) = self.dataplane.redirect_to(&devices.redirectable) {
+            self.warn(error.to_string());
+        }
+        for interface in self.config.router.interfaces.clone() {
+            let attached = self.dataplane.attachment(&interface.name).map(|link| link.index);
+            let index = devices.named(&interface.name).map(|device| device.index);
+            if attached == index {
+                continue;
+            }
+            if attached.is_some() {
+                let gone = self.dataplane.detach(&interface.name);
+                self.interface_event(&interface.name, "attached", "gone", gone);
+            }
+            if index.is_some() {
+                let again = self.dataplane.attach(&interface.name, interface.mode);
+                self.interface_event(&interface.name, "gone", "attached", again);
+            }
+        }
+    }
+
+    pub(super) fn interface_event(
+        &self,
+        name: &str,
+        from: &str,
+        to: &str,
+        outcome: Result<(), dataplane::Error>,
+    ) {
+        let reason = outcome.as_ref().err().map(ToString::to_string);
+        tracing::info!(interface = name, from, to, reason, "interface");
+        let (from, to) = if outcome.is_ok() { (from, to) } else { (from, from) };
+        self.journal.record(Draft {
+            kind: "interface".into(),
+            server: Some(name.to_owned()),
+            from: Some(from.to_owned()),
+            to: Some(to.to_owned()),
+            reason,
+            ..Draft::default()
+        });
+    }
+
+    pub(super) fn warn(&self, reason: String) {
+        tracing::warn!("{reason}");
+        self.journal.record(Draft { kind: "warning".into(), reason: Some(reason), ..Draft::default() });
+    }
+}
+
+fn every(period: Duration) -> Interval {
+    let mut interval = interval_at(Instant::now() + period, period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}

@@ -1,0 +1,156 @@
+//! A new configuration for a running daemon. All of it is taken, or nothing.
+
+use jiff::Timestamp;
+
+use super::{core::Core, status::problem, targets::TargetState};
+use crate::{
+    config::{
+        self, Loaded,
+        model::{Config, Target},
+    },
+    control::{
+        journal::Draft,
+        message::{Problem, Reloaded, SCHEMA},
+    },
+    dataplane::Desired,
+    director::{self, Place, Serves},
+};
+
+impl Core {
+    /// Reads the file again and follows it.
+    pub(super) fn reload(&mut self) -> Result<Reloaded, Problem> {
+        let Loaded { config, warnings, .. } =
+            config::load(&self.path).map_err(|error| Problem::new(3, error.report(false)))?;
+        if let Some(word) = unchangeable(&self.config, &config) {
+            return Err(Problem::new(1, format!("reload: [router] {word} cannot change while the daemon runs"))
+                .help("restart the daemon: it adopts what is attached, and no packet is lost"));
+        }
+        let changes = changes(&self.config, &config);
+        let (old, places) = self.carry_places(&config);
+        self.attach_new(&config)?;
+        let desired = Desired { targets: &config.targets, places: &places };
+        if let Err(error) = self.dataplane.sync(desired, false) {
+            let before = Desired { targets: &self.config.targets, places: &old };
+            if let Err(error) = self.dataplane.sync(before, false) {
+                self.warn(format!("after a failed reload: {error}"));
+            }
+            return Err(problem(&error));
+        }
+        self.follow(config);
+        self.journal.record(Draft {
+            kind: "reloaded".into(),
+            reason: Some(if changes.is_empty() { "nothing changed".into() } else { changes.join("; ") }),
+            ..Draft::default()
+        });
+        warnings.iter().for_each(|warning| self.warn(warning.clone()));
+        Ok(Reloaded { schema: SCHEMA, targets: self.config.targets.len(), changes, warnings })
+    }
+
+    /// SIGHUP: the outcome is in the journal.
+    pub(super) fn reload_on_signal(&mut self) {
+        if let Err(problem) = self.reload() {
+            self.warn(format!("the configuration was not reloaded: {}", problem.error));
+        }
+    }
+
+    /// The places as they are, and where the targets of the new configuration begin: a target that stays keeps its
+    /// server, where that stays too.
+    fn carry_places(&self, config: &Config) -> (Vec<Place>, Vec<Place>) {
+        let old: Vec<Place> = self.targets.iter().map(|state| state.place).collect();
+        let new = config
+            .targets
+            .iter()
+            .map(|target| {
+                let now = self.dataplane.placed(target);
+                let before = self.config.targets.iter().find(|before| before.address == target.address);
+                let serves = before.map_or(Serves::Primary, |before| {
+                    translate(director::serves(now.serving(), before.backups.len()), before, target)
+                });
+                director::place(serves, crate::health::Health::Unknown, &[])
+            })
+            .collect();
+        (old, new)
+    }
+
+    fn attach_new(&mut self, config: &Config) -> Result<(), Problem> {
+        let mut attached = Vec::<String>::new();
+        for interface in &config.router.interfaces {
+            if self.dataplane.attachment(&interface.name).is_some() {
+                continue;
+            }
+            if let Err(error) = self.dataplane.attach(&interface.name, interface.mode) {
+                for name in &attached {
+                    if let Err(error) = self.dataplane.detach(name) {
+                        self.warn(error.to_string());
+                    }
+                }
+                return Err(problem(&error));
+            }
+            attached.push(interface.name.clone());
+        }
+        Ok(())
+    }
+
+    fn follow(&mut self, config: Config) {
+        let gone: Vec<String> = self
+            .dataplane
+            .attached()
+            .filter(|link| !config.router.interfaces.iter().any(|i| i.name == link.name))
+            .map(|link| link.name.clone())
+            .collect();
+        for name in gone {
+            let detached = self.dataplane.detach(&name);
+            self.interface_event(&name, "attached", "detached", detached);
+        }
+        let crews = self.fleet.follow(&config.targets);
+        let now = Timestamp::now();
+        let states = config.targets.iter().zip(crews).map(|(target, crew)| {
+            let before = self.config.targets.iter().position(|before| before == target);
+            match before.and_then(|index| self.targets.get(index)) {
+                Some(state) => TargetState { crew, ..state.clone() },
+                None => TargetState::new(target, crew, &self.dataplane, now),
+            }
+        });
+        self.targets = states.collect();
+        self.config = config;
+        self.refresh_all();
+    }
+}
+
+/// The same server in the new configuration; the primary where it is gone.
+fn translate(serves: Serves, before: &Target, target: &Target) -> Serves {
+    let Serves::Backup(n) = serves else { return serves };
+    let same = |name: &str| target.backups.iter().position(|backup| backup.name == name);
+    before.backups.get(n).and_then(|backup| same(&backup.name)).map_or(Serves::Primary, Serves::Backup)
+}
+
+/// The first word of `[router]` that differs and cannot be followed.
+fn unchangeable(old: &Config, new: &Config) -> Option<&'static str> {
+    let (old, new) = (&old.router, &new.router);
+    [
+        ("control_socket", old.control_socket == new.control_socket),
+        ("state_dir", old.state_dir == new.state_dir),
+        ("bpffs_dir", old.bpffs_dir == new.bpffs_dir),
+        ("max_flows", old.max_flows == new.max_flows),
+    ]
+    .into_iter()
+    .find(|(_, same)| !same)
+    .map(|(word, _)| word)
+}
+
+fn changes(old: &Config, new: &Config) -> Vec<String> {
+    let mut changes = Vec::new();
+    for target in &new.targets {
+        match old.targets.iter().find(|before| before.name == target.name) {
+            None => changes.push(format!("target {}: added", target.name)),
+            Some(before) if before != target => changes.push(format!("target {}: changed", target.name)),
+            Some(_) => {}
+        }
+    }
+    let gone = |before: &&Target| !new.targets.iter().any(|target| target.name == before.name);
+    changes.extend(old.targets.iter().filter(gone).map(|before| format!("target {}: removed", before.name)));
+    if old.router.interfaces != new.router.interfaces {
+        changes.push("interfaces: changed".into());
+    }
+    changes
+}

@@ -1,0 +1,213 @@
+//! Commands, and what they are answered with.
+
+use std::{process, time::Duration};
+
+use tokio::time::timeout;
+
+use super::core::Core;
+use crate::{
+    config::model::{Mode, Target},
+    control::{
+        journal::timestamp,
+        message::{
+            BackupStatus, InterfaceStatus, Problem, ProbeStatus, RouterStatus, SCHEMA, Serving, Stats,
+            Status, TargetCounts, TargetDetail, TargetStatus,
+        },
+        server::{Command, Reply},
+    },
+    dataplane,
+    director::Serves,
+};
+
+/// Events in a target's detail.
+const EVENTS: usize = 20;
+/// The longest that `probe` waits: the probers' own time-outs end sooner.
+const LONGEST_PROBE: Duration = Duration::from_secs(60);
+
+impl Core {
+    /// Answers one command.
+    pub(super) fn obey(&mut self, command: Command) {
+        // Whoever asked and went away is not waited for: the answer is dropped.
+        match command {
+            Command::Status { reply } => drop(reply.send(self.status())),
+            Command::Target { name, reply } => drop(reply.send(self.detail(&name))),
+            Command::SetAdmin { name, set, reply } => drop(reply.send(self.set_admin(&name, &set))),
+            Command::Probe { name, reply } => self.probe(name, reply),
+            Command::Stats { reply } => drop(reply.send(self.stats())),
+            Command::Attach { name, mode, reply } => drop(reply.send(self.attach(&name, mode))),
+            Command::Detach { name, reply } => drop(reply.send(self.detach(&name))),
+            Command::Reload { reply } => drop(reply.send(self.reload())),
+        }
+    }
+
+    fn status(&self) -> Result<Status, Problem> {
+        let interfaces = self.config.router.interfaces.iter().map(|i| self.interface(&i.name)).collect();
+        let targets = (0..self.targets.len()).map(|index| self.target_status(index)).collect::<Result<_, _>>()?;
+        Ok(Status {
+            schema: SCHEMA,
+            router: RouterStatus {
+                pid: Some(process::id()),
+                uptime_s: Some(self.started.elapsed().as_secs_f64()),
+                stale: false,
+                interfaces,
+            },
+            targets,
+        })
+    }
+
+    fn interface(&self, name: &str) -> InterfaceStatus {
+        let devices = self.devices.borrow();
+        let device = devices.named(name);
+        let attached = self.dataplane.attachment(name).is_some() && device.is_some();
+        InterfaceStatus {
+            name: name.to_owned(),
+            mode: device.and_then(|d| d.xdp).filter(|_| attached).map(|(mode, _)| mode.to_string()),
+            attached,
+            reason: match device {
+                None => Some("no such device".into()),
+                Some(_) if attached => None,
+                Some(_) => Some("detached".into()),
+            },
+        }
+    }
+
+    pub(super) fn target_status(&self, index: usize) -> Result<TargetStatus, Problem> {
+        let gone = || Problem::new(7, "no such target");
+        let target = self.config.targets.get(index).ok_or_else(gone)?;
+        let state = self.targets.get(index).ok_or_else(gone)?;
+        let counts = self.dataplane.counts(target).map_err(|error| problem(&error))?.sums();
+        let order = self.orders.of(&target.name);
+        let (serving, backup) = match state.serves {
+            Serves::Primary => (Serving::Primary, None),
+            Serves::Backup(n) => (Serving::Backup, target.backups.get(n).map(|backup| backup.name.clone())),
+            Serves::Nobody => (Serving::None, None),
+        };
+        let backups = target.backups.iter().zip(&state.backups).zip(&state.crew.backups);
+        Ok(TargetStatus {
+            name: target.name.clone(),
+            admin: order.state,
+            admin_until: order.until.map(timestamp),
+            admin_reason: order.reason,
+            health: state.primary,
+            serving: Some(serving),
+            backup,
+            draining_to: None,
+            since: Some(timestamp(state.since)),
+            reason: Some(state.reason.clone()),
+            rtt_us: micros(self.fleet.rtt(&state.crew.primary)),
+            steered_packets: counts.steered.packets,
+            steered_bytes: counts.steered.bytes,
+            returned_packets: counts.returned.packets,
+            pins: self.flows.as_ref().map(|flows| {
+                flows.get(&self.dataplane.id_of(target)).copied().unwrap_or_default()
+            }),
+            backups: backups
+                .map(|((backup, health), crew)| BackupStatus {
+                    name: backup.name.clone(),
+                    health: *health,
+                    rtt_us: micros(self.fleet.rtt(crew)),
+                })
+                .collect(),
+            probes: self.probes(target, index),
+        })
+    }
+
+    fn probes(&self, target: &Target, index: usize) -> Vec<ProbeStatus> {
+        let Some(state) = self.targets.get(index) else { return Vec::new() };
+        let names = std::iter::once("primary").chain(target.backups.iter().map(|backup| backup.name.as_str()));
+        let crews = std::iter::once(&state.crew.primary).chain(&state.crew.backups);
+        let mut probes = Vec::new();
+        for (server, crew) in names.zip(crews) {
+            for (service, prober) in target.services.iter().zip(crew.iter().map(|id| self.fleet.get(*id))) {
+                probes.push(ProbeStatus {
+                    service: service.to_string(),
+                    server: server.to_owned(),
+                    health: prober.map(|p| p.part.health).unwrap_or_default(),
+                    rtt_us: micros(prober.and_then(|p| p.rtt)),
+                    last: prober.and_then(|p| p.said.clone()),
+                });
+            }
+        }
+        probes
+    }
+
+    fn detail(&self, name: &str) -> Result<TargetDetail, Problem> {
+        let index = self.find(name)?;
+        let target = &self.config.targets[index];
+        Ok(TargetDetail {
+            schema: SCHEMA,
+            target: self.target_status(index)?,
+            address: target.address.to_string(),
+            services: target.services.iter().map(ToString::to_string).collect(),
+            events: self.journal.about(name, EVENTS),
+        })
+    }
+
+    /// Has every server of the target probed, and answers when that is done, without the core waiting for it.
+    fn probe(&self, name: String, reply: Reply<TargetDetail>) {
+        let index = match self.find(&name) {
+            Ok(index) => index,
+            Err(problem) => return drop(reply.send(Err(problem))),
+        };
+        let probes = self.fleet.again(self.targets[index].crew.all());
+        let commands = self.commands.clone();
+        tokio::spawn(async move {
+            let all = async {
+                for probe in probes {
+                    // A prober that ended has nothing more to say.
+                    let _ = probe.await;
+                }
+            };
+            let _ = timeout(LONGEST_PROBE, all).await;
+            // Behind the reports, which have been queued before.
+            let _ = commands.send(Command::Target { name, reply }).await;
+        });
+    }
+
+    fn stats(&self) -> Result<Stats, Problem> {
+        let counts = |target: &Target| {
+            let counts = self.dataplane.counts(target).map_err(|error| problem(&error))?;
+            Ok(TargetCounts { name: target.name.clone(), counts: counts.rows() })
+        };
+        Ok(Stats {
+            schema: SCHEMA,
+            stale: false,
+            router: self.dataplane.router_counts().map_err(|error| problem(&error))?.rows(),
+            targets: self.config.targets.iter().map(counts).collect::<Result<_, Problem>>()?,
+        })
+    }
+
+    fn attach(&mut self, name: &str, mode: Option<Mode>) -> Result<InterfaceStatus, Problem> {
+        let configured = self.config.router.interfaces.iter().find(|interface| interface.name == name);
+        let Some(configured) = configured else {
+            return Err(Problem::new(7, format!("{name} is not an interface of the configuration"))
+                .help("add it to [router] interfaces, then `failover reload`"));
+        };
+        let mode = mode.unwrap_or(configured.mode);
+        let was = if self.dataplane.attachment(name).is_some() { "attached" } else { "detached" };
+        let attached = self.dataplane.attach(name, mode);
+        attached.as_ref().map_err(problem)?;
+        self.interface_event(name, was, "attached", attached);
+        Ok(InterfaceStatus { attached: true, reason: None, ..self.interface(name) })
+    }
+
+    fn detach(&mut self, name: &str) -> Result<InterfaceStatus, Problem> {
+        if self.dataplane.attachment(name).is_none() {
+            return Err(Problem::new(7, format!("nothing of ours is attached to {name}"))
+                .help("see `failover status` for the interfaces"));
+        }
+        let detached = self.dataplane.detach(name);
+        detached.as_ref().map_err(problem)?;
+        self.interface_event(name, "attached", "detached", detached);
+        Ok(InterfaceStatus { mode: None, ..self.interface(name) })
+    }
+}
+
+/// A data plane's error as the control API says it.
+pub(super) fn problem(error: &dataplane::Error) -> Problem {
+    Problem { error: error.to_string(), help: error.help(), exit: error.exit() }
+}
+
+fn micros(rtt: Option<Duration>) -> Option<u64> {
+    rtt.map(|rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,188 @@
+//! What the core knows of one target, and how a decision is made and carried out.
+
+use jiff::Timestamp;
+
+use super::fleet::{Crew, Fleet};
+use crate::{
+    config::model::Target,
+    control::{
+        admin::{Order, Orders},
+        journal::{Draft, Journal},
+        message::Admin,
+    },
+    dataplane::Dataplane,
+    director::{self, Place, Serves, Situation},
+    health::{Health, combine::combine},
+};
+
+/// One target's present state. What is configured of it stands in the configuration, at the same index.
+#[derive(Clone, Debug)]
+pub struct TargetState {
+    /// Who probes it.
+    pub crew: Crew,
+    /// The primary's health.
+    pub primary: Health,
+    /// The backups' health.
+    pub backups: Vec<Health>,
+    /// Who serves.
+    pub serves: Serves,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// What was last written to the map.
+    pub place: Place,
+    /// The generation whose first steered packet was announced.
+    pub announced: u32,
+    /// Services that were warned of, because they never answered: (server, service).
+    pub left_out: Vec<(usize, usize)>,
+}
+
+impl TargetState {
+    /// The state before any probe: what the availability map says.
+    pub fn new(target: &Target, crew: Crew, dataplane: &Dataplane, now: Timestamp) -> Self {
+        let found = dataplane.placed(target);
+        let serves = director::serves(found.serving(), target.backups.len());
+        let reason = match serves {
+            Serves::Primary => "started",
+            _ => "taken over from the daemon before",
+        };
+        Self {
+            crew,
+            primary: Health::Unknown,
+            backups: vec![Health::Unknown; target.backups.len()],
+            serves,
+            since: now,
+            reason: reason.to_owned(),
+            place: Place { serving: found.serving(), live: found.live() },
+            announced: found.generation(),
+            left_out: Vec::new(),
+        }
+    }
+
+    /// Takes the probes' last words, decides, and has the decision written at once.
+    pub fn refresh(&mut self, target: &Target, with: &mut Means<'_>) {
+        let said = with.fleet.said(&self.crew.primary);
+        self.take_health(target, with);
+        let order = with.orders.of(&target.name);
+        let situation = Situation {
+            admin: order.state,
+            all_down: target.all_down,
+            primary: self.primary,
+            backups: &self.backups,
+            now: self.serves,
+        };
+        let (serves, why) = director::decide(&situation);
+        let words = match (&order, order.state) {
+            (Order { reason: Some(reason), .. }, Admin::Disabled | Admin::Drain | Admin::Primary) => {
+                format!("{}: {reason}", why.words(&said))
+            }
+            _ => why.words(&said),
+        };
+        self.place = director::place(serves, self.primary, &self.backups);
+        with.dataplane.place(target, self.place);
+        if serves != self.serves {
+            let (from, to) = (name(target, self.serves), name(target, serves));
+            tracing::info!(target = %target.name, from, to, reason = %words, "serving");
+            with.journal.record(Draft {
+                kind: "serving".into(),
+                target: Some(target.name.clone()),
+                from: Some(from.into()),
+                to: Some(to.into()),
+                reason: Some(words.clone()),
+                ..Draft::default()
+            });
+            self.serves = serves;
+            self.since = Timestamp::now();
+            self.reason = words;
+        } else if with.explain {
+            self.reason = words;
+        }
+    }
+
+    fn take_health(&mut self, target: &Target, with: &Means<'_>) {
+        for server in 0..=target.backups.len() {
+            let crew = match server {
+                0 => Some(&self.crew.primary),
+                n => self.crew.backups.get(n - 1),
+            };
+            let Some(crew) = crew.cloned() else { continue };
+            let combined = combine(&with.fleet.parts(&crew), target.require);
+            let name = server.checked_sub(1).map_or("primary", |n| target.backups[n].name.as_str());
+            let known = match server {
+                0 => &mut self.primary,
+                n => &mut self.backups[n - 1],
+            };
+            if *known != combined.health {
+                let said = with.fleet.said(&crew);
+                record_health(with.journal, target, name, *known, combined.health, &said);
+                *known = combined.health;
+            }
+            for service in combined.left_out {
+                if !self.left_out.contains(&(server, service)) {
+                    self.left_out.push((server, service));
+                    warn_left_out(with.journal, target, name, service);
+                }
+            }
+        }
+    }
+}
+
+/// What a decision is made with.
+pub struct Means<'a> {
+    /// The probers.
+    pub fleet: &'a Fleet,
+    /// The operator's orders.
+    pub orders: &'a Orders,
+    /// The maps.
+    pub dataplane: &'a mut Dataplane,
+    /// The history.
+    pub journal: &'a Journal,
+    /// Whether an unchanged decision gets new words: its cause is another one.
+    pub explain: bool,
+}
+
+/// The server's name in events.
+pub fn name(target: &Target, serves: Serves) -> &str {
+    match serves {
+        Serves::Primary => "primary",
+        Serves::Backup(n) => target.backups.get(n).map_or("backup", |backup| backup.name.as_str()),
+        Serves::Nobody => "none",
+    }
+}
+
+/// The word for a health in events.
+pub const fn word(health: Health) -> &'static str {
+    match health {
+        Health::Unknown => "unknown",
+        Health::Up => "up",
+        Health::Suspect => "suspect",
+        Health::Down => "down",
+        Health::Recovering => "recovering",
+    }
+}
+
+fn record_health(journal: &Journal, target: &Target, server: &str, from: Health, to: Health, said: &str) {
+    tracing::info!(target = %target.name, server, from = word(from), to = word(to), said, "health");
+    journal.record(Draft {
+        kind: "health".into(),
+        target: Some(target.name.clone()),
+        server: Some(server.to_owned()),
+        from: Some(word(from).into()),
+        to: Some(word(to).into()),
+        reason: Some(said.to_owned()),
+    });
+}
+
+fn warn_left_out(journal: &Journal, target: &Target, server: &str, service: usize) {
+    let service = target.services.get(service).map_or_else(String::new, ToString::to_string);
+    let reason = format!("{service} never answered, and does not count; leave it out of `services` if it is not there");
+    tracing::warn!(target = %target.name, server, %reason);
+    journal.record(Draft {
+        kind: "warning".into(),
+        target: Some(target.name.clone()),
+        server: Some(server.to_owned()),
+        reason: Some(reason),
+        ..Draft::default()
+    });
+}

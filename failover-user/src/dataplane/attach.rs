@@ -1,0 +1,151 @@
+//! Attaching, adopting and detaching: one pinned bpf_link for each interface.
+
+use std::{fmt, io};
+
+use aya::programs::{
+    ProgramError, Xdp, XdpMode,
+    links::{FdLink, LinkError, PinnedLink},
+    xdp::XdpLink,
+};
+use rustix::io::Errno;
+
+use super::{error::Error, pins::Pins};
+use crate::config::model::Mode;
+
+/// Our program on one interface. Dropping it leaves the program attached: the pin holds it.
+pub struct Attachment {
+    /// The interface.
+    pub name: String,
+    /// Its index when the program was attached: a device of the same name with another index is another one.
+    pub index: u32,
+    _link: FdLink,
+}
+
+impl fmt::Debug for Attachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attachment").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Attaches `program` to `name`, and pins the link.
+pub fn attach(program: &mut Xdp, pins: &Pins, name: &str, mode: Mode) -> Result<Attachment, Error> {
+    let tries: &[(XdpMode, &'static str)] = match mode {
+        Mode::Auto => &[(XdpMode::Driver, "native"), (XdpMode::Skb, "generic")],
+        Mode::Native => &[(XdpMode::Driver, "native")],
+        Mode::Generic => &[(XdpMode::Skb, "generic")],
+    };
+    let mut refused = None;
+    for &(flag, words) in tries {
+        match program.attach(name, flag) {
+            Ok(id) => {
+                let link = program.take_link(id).map_err(|error| load_error(&error))?;
+                return pin(pins, name, link);
+            }
+            Err(error) => match explain(name, words, error) {
+                Error::Attach { source, .. } if mode == Mode::Auto && words == "native" => {
+                    tracing::info!(interface = name, %source, "no native XDP here; generic instead");
+                    refused = Some(source);
+                }
+                error => return Err(error),
+            },
+        }
+    }
+    let source = refused.unwrap_or_else(|| io::ErrorKind::Unsupported.into());
+    Err(Error::Attach { name: name.into(), mode: "native", source })
+}
+
+/// Swaps `program` into the pinned link of `name`. `None`: the link is dead (its device is gone), and so is its pin.
+pub fn adopt(program: &mut Xdp, pins: &Pins, name: &str) -> Result<Option<Attachment>, Error> {
+    let path = pins.link(name);
+    let link = match PinnedLink::from_pin(&path) {
+        Ok(link) => FdLink::from(link),
+        Err(error) => {
+            return Err(Error::Pin { action: "open the link", path, reason: link_error(&error) });
+        }
+    };
+    let swapped = XdpLink::try_from(link)
+        .map_err(|error| Error::Pin {
+            action: "open the link",
+            path: path.clone(),
+            reason: link_error(&error),
+        })
+        .and_then(|link| match program.attach_to_link(link) {
+            Ok(id) => Ok(Some(id)),
+            Err(error) if errno(&error) == Some(Errno::NOLINK) => Ok(None),
+            Err(error) => Err(load_error(&error)),
+        })?;
+    let Some(id) = swapped else {
+        Pins::remove(&path)?;
+        return Ok(None);
+    };
+    let link = program.take_link(id).map_err(|error| load_error(&error))?;
+    Ok(Some(Attachment { name: name.into(), index: index(name)?, _link: fd(name, link)? }))
+}
+
+fn pin(pins: &Pins, name: &str, link: XdpLink) -> Result<Attachment, Error> {
+    let path = pins.link(name);
+    Pins::remove(&path)?;
+    let pinned = fd(name, link)?.pin(&path).map_err(|error| Error::Pin {
+        action: "pin the link",
+        path,
+        reason: causes(&error),
+    })?;
+    Ok(Attachment { name: name.into(), index: index(name)?, _link: pinned.into() })
+}
+
+/// A kernel that knows no bpf_link for XDP cannot keep the program when the daemon ends.
+fn fd(name: &str, link: XdpLink) -> Result<FdLink, Error> {
+    FdLink::try_from(link).map_err(|_| Error::Attach {
+        name: name.into(),
+        mode: "native",
+        source: io::Error::new(io::ErrorKind::Unsupported, "this kernel has no bpf_link for XDP"),
+    })
+}
+
+fn index(name: &str) -> Result<u32, Error> {
+    use rustix::net::{AddressFamily, SocketType, netdevice, socket};
+    socket(AddressFamily::INET, SocketType::DGRAM, None)
+        .and_then(|socket| netdevice::name_to_index(socket, name))
+        .map_err(|_| Error::NoInterface { name: name.into() })
+}
+
+fn explain(name: &str, mode: &'static str, error: ProgramError) -> Error {
+    if matches!(error, ProgramError::UnknownInterface { .. }) {
+        return Error::NoInterface { name: name.into() };
+    }
+    match errno(&error) {
+        Some(Errno::BUSY | Errno::EXIST) => Error::Busy { name: name.into() },
+        Some(Errno::PERM | Errno::ACCESS) => Error::NotPermitted { action: format!("attach XDP to {name}") },
+        Some(code) => Error::Attach { name: name.into(), mode, source: code.into() },
+        None => Error::Attach { name: name.into(), mode, source: io::Error::other(causes(&error)) },
+    }
+}
+
+fn errno(error: &(dyn std::error::Error + 'static)) -> Option<Errno> {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if let Some(code) = cause.downcast_ref::<io::Error>().and_then(Errno::from_io_error) {
+            return Some(code);
+        }
+        next = cause.source();
+    }
+    None
+}
+
+fn load_error(error: &ProgramError) -> Error {
+    Error::load(error)
+}
+
+fn link_error(error: &LinkError) -> String {
+    causes(error)
+}
+
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        words = format!("{words}: {cause}");
+        next = cause.source();
+    }
+    words
+}

@@ -1,0 +1,168 @@
+//! What can go wrong with the data plane, and what to do about it.
+
+use std::{io, path::PathBuf};
+
+/// An error of the data plane.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No privilege.
+    #[error("{action}: not permitted")]
+    NotPermitted {
+        /// What was tried.
+        action: String,
+    },
+    /// The pin folder is not on a bpffs.
+    #[error("{path}: not on a BPF file system")]
+    NoBpffs {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Nothing is pinned.
+    #[error("{path}: no data plane is pinned here")]
+    NotPinned {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The kernel lacks what the programs need.
+    #[error("Linux {release} is too old: {needed} or later is needed")]
+    KernelTooOld {
+        /// What runs.
+        release: String,
+        /// The least.
+        needed: &'static str,
+    },
+    /// An interface that is not there.
+    #[error("interface {name}: no such device")]
+    NoInterface {
+        /// Its name.
+        name: String,
+    },
+    /// Another XDP program is attached.
+    #[error("attach XDP to {name}: device is busy (another XDP program is attached)")]
+    Busy {
+        /// The interface.
+        name: String,
+    },
+    /// The driver refuses.
+    #[error("attach XDP to {name} in {mode} mode: {source}")]
+    Attach {
+        /// The interface.
+        name: String,
+        /// `native` or `generic`.
+        mode: &'static str,
+        /// The kernel's words.
+        source: io::Error,
+    },
+    /// The tables have no more room.
+    #[error("{table}: {needed} entries are needed, and the pinned table has room for {room}")]
+    NoRoom {
+        /// The map.
+        table: &'static str,
+        /// Asked for.
+        needed: usize,
+        /// There.
+        room: usize,
+    },
+    /// A map operation failed.
+    #[error("map {map}: {action}: {source}")]
+    Map {
+        /// The map's name.
+        map: &'static str,
+        /// What was tried.
+        action: &'static str,
+        /// aya's words.
+        source: aya::maps::MapError,
+    },
+    /// Loading failed.
+    #[error("load the programs: {reason}")]
+    Load {
+        /// aya's words, all causes.
+        reason: String,
+    },
+    /// A pin failed.
+    #[error("{action} {path}: {reason}")]
+    Pin {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A system call failed.
+    #[error("{action}: {source}")]
+    Io {
+        /// What was tried.
+        action: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// The exit code of a command that ends with this.
+    pub const fn exit(&self) -> u8 {
+        match self {
+            Self::NotPermitted { .. } => 6,
+            Self::NotPinned { .. } => 5,
+            _ => 1,
+        }
+    }
+
+    /// What to do next, where that is known.
+    pub fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::NotPermitted { .. } => {
+                "run as root, or with CAP_BPF, CAP_NET_ADMIN and the right to write the pin folder".into()
+            }
+            Self::NoBpffs { .. } => {
+                "mount one: mount -t bpf bpf /sys/fs/bpf (and see [router] bpffs_dir)".into()
+            }
+            Self::NotPinned { .. } => "start the daemon: failover run".into(),
+            Self::KernelTooOld { .. } => "boot a newer kernel".into(),
+            Self::NoInterface { name } => {
+                format!("see `ip link` for the names there are, and [router] interfaces for {name}")
+            }
+            Self::Busy { name } => format!(
+                "see which: `ip -details link show {name}`; take it away: `ip link set dev {name} xdp off`"
+            ),
+            Self::Attach { mode: "native", name, .. } => format!(
+                "let it fall back: {{ name = \"{name}\", mode = \"auto\" }}; or lower the MTU, where the kernel's log says so"
+            ),
+            Self::NoRoom { .. } => {
+                "restart the daemon: it makes larger tables and carries everything over".into()
+            }
+            _ => return None,
+        })
+    }
+
+    pub(super) fn io(action: impl Into<String>, source: io::Error) -> Self {
+        let action = action.into();
+        match source.raw_os_error() {
+            Some(code) if is_permission(code) => Self::NotPermitted { action },
+            _ => Self::Io { action, source },
+        }
+    }
+
+    /// Loading, with every cause in words; a lack of privilege is told apart.
+    pub(super) fn load(error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut causes = Vec::new();
+        let mut next = Some(error);
+        while let Some(cause) = next {
+            if let Some(io) = cause.downcast_ref::<io::Error>()
+                && io.raw_os_error().is_some_and(is_permission)
+            {
+                return Self::NotPermitted { action: "load the programs".into() };
+            }
+            causes.push(cause.to_string());
+            next = cause.source();
+        }
+        causes.dedup();
+        Self::Load { reason: causes.join(": ") }
+    }
+}
+
+fn is_permission(code: i32) -> bool {
+    use rustix::io::Errno;
+    code == Errno::PERM.raw_os_error() || code == Errno::ACCESS.raw_os_error()
+}

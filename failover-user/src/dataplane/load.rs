@@ -1,0 +1,239 @@
+//! Loading: from nothing, or into what an older daemon left.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use aya::{Ebpf, EbpfLoader, programs::Xdp};
+use failover_common::names::{self, MAX_BACKUPS, PROGRAM_XDP, REASON_SLOTS};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use super::{
+    attach::{self, Attachment},
+    error::Error,
+    ids::Ids,
+    kernel,
+    maps::{Events, Maps, NAMES, pinned_room},
+    pins::{Pins, make_private, remove_folder},
+    tables::Tables,
+};
+use crate::config::model::{Mode, Target};
+
+/// The eBPF object, built by the build script.
+pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/failover-ebpf"));
+
+/// What a data plane is opened with.
+#[derive(Clone, Debug)]
+pub struct Options<'a> {
+    /// The pin folder.
+    pub bpffs_dir: PathBuf,
+    /// Room in the flow tables.
+    pub max_flows: u32,
+    /// The topology that the tables must have room for.
+    pub targets: &'a [Target],
+}
+
+/// The data plane: programs, links and maps, and what was written to them.
+pub struct Dataplane {
+    pub(super) pins: Pins,
+    pub(super) maps: Maps,
+    pub(super) ids: Ids,
+    pub(super) applied: Tables,
+    pub(super) sizes: Sizes,
+    pub(super) links: BTreeMap<String, Attachment>,
+    ebpf: Ebpf,
+    adopted: bool,
+}
+
+/// Rows that the maps need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sizes {
+    pub targets: u32,
+    pub services: u32,
+    pub flows: u32,
+}
+
+impl Sizes {
+    const LEAST: u32 = 64;
+
+    fn of(ids: &Ids, max_flows: u32) -> Self {
+        let (target, service) = ids.highest();
+        let room = |highest: u32| (highest + 1).next_power_of_two().max(Self::LEAST);
+        Self { targets: room(target), services: room(service), flows: max_flows }
+    }
+
+    /// Every map whose size is not fixed, with its number of entries.
+    const fn entries(self) -> [(&'static str, u32); 10] {
+        [
+            (names::SERVICES, self.services),
+            (names::AVAILABILITY, self.targets),
+            (names::SERVERS, self.services * MAX_BACKUPS),
+            (names::BACKUPS, self.services * MAX_BACKUPS),
+            (names::HOSTS, self.targets * (MAX_BACKUPS + 1)),
+            (names::RETURNS, self.flows),
+            (names::CLIENTS, self.flows),
+            // Each endpoint has a socket of ours, and one more while it is made anew.
+            (names::PROBES, self.services * (MAX_BACKUPS + 1) * 2),
+            (names::COUNTERS, self.targets * REASON_SLOTS),
+            (names::ANNOUNCED, self.targets),
+        ]
+    }
+}
+
+impl Dataplane {
+    /// Loads the programs, with the pinned maps of an older daemon where there are any, and swaps them into its links.
+    /// Nothing is attached that was not.
+    pub fn open(options: &Options<'_>) -> Result<(Self, Events), Error> {
+        kernel::check()?;
+        let pins = Pins::new(&options.bpffs_dir);
+        pins.create()?;
+        let (before, mut ids) = pinned(&pins)?;
+        ids.assign(options.targets);
+        let sizes = Sizes::of(&ids, options.max_flows);
+        let (mut ebpf, fits) = match &before {
+            Some(_) if fits(&pins, sizes) => (load(&pins.maps(), sizes)?, true),
+            _ => (load_anew(&pins, sizes)?, false),
+        };
+        let (mut maps, events) = Maps::take(&mut ebpf)?;
+        let adopted = before.is_some();
+        let older = before.filter(|_| !fits);
+        if let Some(older) = &older {
+            maps.carry_over(older)?;
+        }
+        let links = swap_in(&mut ebpf, &pins)?;
+        if let Some(older) = &older {
+            // What came in while the old program still ran.
+            maps.carry_over_flows(older)?;
+        }
+        settle(&mut ebpf, &pins, fits)?;
+        let applied = maps.tables()?;
+        Ok((Self { pins, maps, ids, applied, sizes, links, ebpf, adopted }, events))
+    }
+
+    /// Whether an older daemon's state was taken over.
+    pub const fn adopted(&self) -> bool {
+        self.adopted
+    }
+
+    /// The interfaces on which our program is attached by a link of ours.
+    pub fn attached(&self) -> impl Iterator<Item = &Attachment> {
+        self.links.values()
+    }
+
+    /// Our link on `interface`.
+    pub fn attachment(&self, interface: &str) -> Option<&Attachment> {
+        self.links.get(interface)
+    }
+
+    /// The kernel's id of our program.
+    pub fn program_id(&self) -> Option<u32> {
+        let program: &Xdp = self.ebpf.program(PROGRAM_XDP)?.try_into().ok()?;
+        program.info().ok().map(|info| info.id())
+    }
+
+    /// Attaches to `interface`; one that is attached stays so.
+    pub fn attach(&mut self, interface: &str, mode: Mode) -> Result<(), Error> {
+        if !self.links.contains_key(interface) {
+            let attachment = attach::attach(program(&mut self.ebpf)?, &self.pins, interface, mode)?;
+            self.links.insert(interface.to_owned(), attachment);
+        }
+        Ok(())
+    }
+
+    /// Detaches from `interface`, or forgets the link of a device that is gone; one that is not attached is no error.
+    pub fn detach(&mut self, interface: &str) -> Result<(), Error> {
+        Pins::remove(&self.pins.link(interface))?;
+        self.links.remove(interface);
+        Ok(())
+    }
+
+    /// Takes everything away: links, programs, maps.
+    pub fn remove(self) -> Result<(), Error> {
+        self.pins.remove_all()
+    }
+}
+
+/// What is pinned: the maps, and the numbers in them. An incomplete set is no set.
+fn pinned(pins: &Pins) -> Result<(Option<Maps>, Ids), Error> {
+    if NAMES.iter().any(|name| !pins.maps().join(name).exists()) {
+        return Ok((None, Ids::default()));
+    }
+    let maps = Maps::open(&pins.maps())?;
+    let ids = Ids::adopt(&maps.tables()?);
+    Ok((Some(maps), ids))
+}
+
+/// Whether the pinned maps have the room that is needed, and the flow tables the very size that was asked for.
+fn fits(pins: &Pins, sizes: Sizes) -> bool {
+    sizes.entries().into_iter().all(|(name, entries)| match pinned_room(pins, name) {
+        Some(room) if name == names::RETURNS || name == names::CLIENTS => room == entries,
+        Some(room) => room >= entries,
+        None => false,
+    })
+}
+
+fn load(maps: &std::path::Path, sizes: Sizes) -> Result<Ebpf, Error> {
+    let mut loader = EbpfLoader::new();
+    for (name, entries) in sizes.entries() {
+        loader.map_max_entries(name, entries);
+    }
+    for name in NAMES {
+        loader.map_pin_path(name, maps.join(name));
+    }
+    let mut ebpf = loader.load(OBJECT).map_err(|error| Error::load(&error))?;
+    program(&mut ebpf)?.load().map_err(|error| Error::load(&error))?;
+    #[cfg(feature = "packet-log")]
+    log_packets(&mut ebpf);
+    Ok(ebpf)
+}
+
+fn load_anew(pins: &Pins, sizes: Sizes) -> Result<Ebpf, Error> {
+    let folder = pins.next_layout();
+    remove_folder(&folder)?;
+    let maps = folder.join("maps");
+    make_private(&folder)?;
+    make_private(&maps)?;
+    load(&maps, sizes)
+}
+
+/// Puts our program in the place of the one that every pinned link runs.
+fn swap_in(ebpf: &mut Ebpf, pins: &Pins) -> Result<BTreeMap<String, Attachment>, Error> {
+    let mut links = BTreeMap::new();
+    for name in pins.linked() {
+        if let Some(attachment) = attach::adopt(program(ebpf)?, pins, &name)? {
+            links.insert(name, attachment);
+        }
+    }
+    Ok(links)
+}
+
+/// Pins the program; maps that were made anew take the place of the older ones, in one step.
+fn settle(ebpf: &mut Ebpf, pins: &Pins, fits: bool) -> Result<(), Error> {
+    if !fits {
+        let (old, new) = (pins.layout(), pins.next_layout());
+        renameat_with(CWD, &new, CWD, &old, RenameFlags::EXCHANGE)
+            .map_err(|error| Error::io(format!("put {} into place", new.display()), error.into()))?;
+        remove_folder(&new)?;
+    }
+    let path = pins.program();
+    Pins::remove(&path)?;
+    program(ebpf)?.pin(&path).map_err(|error| Error::Pin {
+        action: "pin the program",
+        path,
+        reason: error.to_string(),
+    })
+}
+
+fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp, Error> {
+    ebpf.program_mut(PROGRAM_XDP)
+        .and_then(|program| program.try_into().ok())
+        .ok_or_else(|| Error::Load { reason: format!("the object has no XDP program {PROGRAM_XDP}") })
+}
+
+#[cfg(feature = "packet-log")]
+fn log_packets(ebpf: &mut Ebpf) {
+    match aya_log::EbpfLogger::init(ebpf) {
+        Ok(mut logger) => {
+            tokio::spawn(async move { logger.flush() });
+        }
+        Err(error) => tracing::warn!(%error, "the packet log cannot be read"),
+    }
+}

@@ -1,0 +1,143 @@
+//! Typed handles of every map, and what they hold now.
+
+use std::hash::Hash;
+
+use aya::{
+    Ebpf, Pod,
+    maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, xdp::DevMapHash},
+};
+use failover_common::{
+    key::{ClientKey, EndpointKey, FlowKey, HostKey},
+    names,
+    value::{Counter, Endpoint, PortBitmap, Return, Server, Service},
+};
+
+use super::{availability::AvailabilityTable, error::Error, pins::Pins, tables::Tables};
+
+/// The maps whose sizes the loader chooses, and all others: every name there is.
+pub const NAMES: [&str; 13] = [
+    names::PORTS,
+    names::SERVICES,
+    names::AVAILABILITY,
+    names::SERVERS,
+    names::BACKUPS,
+    names::HOSTS,
+    names::RETURNS,
+    names::CLIENTS,
+    names::PROBES,
+    names::DEVICES,
+    names::COUNTERS,
+    names::ANNOUNCED,
+    names::EVENTS,
+];
+
+/// Every map that this side reads or writes, but the ring buffer, whose one reader owns it.
+pub struct Maps {
+    pub ports: Array<MapData, PortBitmap>,
+    pub services: HashMap<MapData, EndpointKey, Service>,
+    pub availability: AvailabilityTable,
+    pub servers: Array<MapData, Server>,
+    pub backups: HashMap<MapData, EndpointKey, Endpoint>,
+    pub hosts: HashMap<MapData, HostKey, u32>,
+    pub returns: HashMap<MapData, FlowKey, Return>,
+    pub clients: HashMap<MapData, ClientKey, Return>,
+    pub probes: HashMap<MapData, EndpointKey, u32>,
+    pub devices: DevMapHash<MapData>,
+    pub counters: PerCpuArray<MapData, Counter>,
+}
+
+/// The ring buffer of kernel events.
+pub type Events = RingBuf<MapData>;
+
+impl Maps {
+    /// The maps of a loaded object.
+    pub fn take(ebpf: &mut Ebpf) -> Result<(Self, Events), Error> {
+        Self::collect(|name| {
+            ebpf.take_map(name).ok_or_else(|| Error::Load { reason: format!("the object has no map {name}") })
+        })
+    }
+
+    /// The maps that are pinned in `folder`.
+    pub fn open(folder: &std::path::Path) -> Result<Self, Error> {
+        let pinned = |name: &'static str| {
+            let path = folder.join(name);
+            let map = MapData::from_pin(&path).and_then(Map::from_map_data);
+            map.map_err(|source| match Error::load(&source) {
+                permission @ Error::NotPermitted { .. } => permission,
+                _ => Error::Map { map: name, action: "open its pin", source },
+            })
+        };
+        Self::collect(pinned).map(|(maps, _)| maps)
+    }
+
+    fn collect(mut map: impl FnMut(&'static str) -> Result<Map, Error>) -> Result<(Self, Events), Error> {
+        let availability = match map(names::AVAILABILITY)? {
+            Map::Array(data) => {
+                let len = data.info().map_err(fails(names::AVAILABILITY, "look at"))?.max_entries();
+                AvailabilityTable::map(&data, len as usize)?
+            }
+            _ => return Err(Error::Load { reason: "AVAILABILITY is not an array".into() }),
+        };
+        let maps = Self {
+            ports: typed(names::PORTS, &mut map)?,
+            services: typed(names::SERVICES, &mut map)?,
+            availability,
+            servers: typed(names::SERVERS, &mut map)?,
+            backups: typed(names::BACKUPS, &mut map)?,
+            hosts: typed(names::HOSTS, &mut map)?,
+            returns: typed(names::RETURNS, &mut map)?,
+            clients: typed(names::CLIENTS, &mut map)?,
+            probes: typed(names::PROBES, &mut map)?,
+            devices: typed(names::DEVICES, &mut map)?,
+            counters: typed(names::COUNTERS, &mut map)?,
+        };
+        Ok((maps, typed(names::EVENTS, &mut map)?))
+    }
+
+    /// What the tables hold now.
+    pub fn tables(&self) -> Result<Tables, Error> {
+        let mut tables = Tables {
+            services: entries(&self.services, names::SERVICES)?.collect::<Result<_, _>>()?,
+            backups: entries(&self.backups, names::BACKUPS)?.collect::<Result<_, _>>()?,
+            ..Tables::default()
+        };
+        for entry in entries(&self.hosts, names::HOSTS)? {
+            tables.hosts.insert(entry?.0);
+        }
+        for (row, server) in self.servers.iter().enumerate() {
+            let server = server.map_err(fails(names::SERVERS, "read"))?;
+            if server.endpoint != 0 {
+                tables.servers.insert(row as u32, server);
+            }
+        }
+        Ok(tables)
+    }
+}
+
+/// Every entry of a hash map; one that vanishes under the walk is passed over.
+pub fn entries<'a, K: Pod + Hash, V: Pod>(
+    map: &'a HashMap<MapData, K, V>,
+    name: &'static str,
+) -> Result<impl Iterator<Item = Result<(K, V), Error>> + 'a, Error> {
+    Ok(map.iter().filter_map(move |entry| match entry {
+        Err(MapError::KeyNotFound) => None,
+        entry => Some(entry.map_err(fails(name, "read"))),
+    }))
+}
+
+/// An error of the map `name`.
+pub fn fails(map: &'static str, action: &'static str) -> impl Fn(MapError) -> Error {
+    move |source| Error::Map { map, action, source }
+}
+
+fn typed<T: TryFrom<Map, Error = MapError>>(
+    name: &'static str,
+    map: &mut impl FnMut(&'static str) -> Result<Map, Error>,
+) -> Result<T, Error> {
+    T::try_from(map(name)?).map_err(fails(name, "take for what it should be"))
+}
+
+/// The number of entries that the pinned map `name` has room for; `None` where it is not pinned.
+pub fn pinned_room(pins: &Pins, name: &str) -> Option<u32> {
+    MapData::from_pin(pins.maps().join(name)).ok()?.info().ok().map(|info| info.max_entries())
+}

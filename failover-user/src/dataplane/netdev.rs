@@ -1,0 +1,231 @@
+//! The machine's network devices, kept current: which there are, what XDP program they run, and which of them can
+//! take a redirected frame (`NETDEV_XDP_ACT_NDO_XMIT` of the `netdev` generic netlink family, Linux 6.3).
+//!
+//! A device that does not say so gets no redirected frame: packets for it go through the kernel. On a kernel
+//! without that family no device says so.
+
+use std::{collections::BTreeSet, io, time::Duration};
+
+use futures_util::StreamExt as _;
+use genetlink::GenetlinkHandle;
+use netlink_packet_core::{
+    DecodeError, Emitable, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+    NlasIterator, ParseableParametrized,
+};
+use netlink_packet_generic::{GenlFamily, GenlHeader, GenlMessage};
+use rtnetlink::{
+    MulticastGroup,
+    packet_route::link::{LinkAttribute, LinkXdp, XdpAttached},
+};
+use tokio::sync::watch;
+
+use super::error::Error;
+use crate::config::model::Mode;
+
+/// How often the devices are looked at without any notification.
+const PERIOD: Duration = Duration::from_secs(5);
+
+/// One device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Interface index.
+    pub index: u32,
+    /// Name.
+    pub name: String,
+    /// The XDP program that it runs: how, and the program's id.
+    pub xdp: Option<(Mode, u32)>,
+}
+
+/// What is known of the devices.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Devices {
+    /// Every device.
+    pub all: Vec<Device>,
+    /// Indices of those that can take a redirected frame.
+    pub redirectable: BTreeSet<u32>,
+}
+
+impl Devices {
+    /// The device of this name.
+    pub fn named(&self, name: &str) -> Option<&Device> {
+        self.all.iter().find(|device| device.name == name)
+    }
+}
+
+/// The devices, as a value that changes.
+pub type Watch = watch::Receiver<Devices>;
+
+/// Looks at the devices, and goes on looking in a task that ends with the runtime.
+pub async fn watch() -> Result<Watch, Error> {
+    let fails = |source| Error::io("watch the network devices", source);
+    let (links, handle, mut link_changes) =
+        rtnetlink::new_multicast_connection(&[MulticastGroup::Link]).map_err(fails)?;
+    tokio::spawn(links);
+    let (mut connection, generic, mut feature_changes) = genetlink::new_connection().map_err(fails)?;
+    let group = {
+        // The family is asked through a connection of its own: this one is not polled yet.
+        let (connection, generic, _) = genetlink::new_connection().map_err(fails)?;
+        let polled = tokio::spawn(connection);
+        let family = generic.resolve_family::<Netdev>().await;
+        polled.abort();
+        family.ok().and_then(|family| family.multicast_groups.get("mgmt").copied())
+    };
+    if let Some(group) = group {
+        use rtnetlink::sys::AsyncSocket as _;
+        let joined = connection.socket_mut().socket_mut().add_membership(group);
+        joined.map_err(fails)?;
+    }
+    tokio::spawn(connection);
+
+    let (sender, receiver) = watch::channel(look(&handle, &generic).await?);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                Some(_) = link_changes.next() => {}
+                Some(_) = feature_changes.next() => {}
+                () = tokio::time::sleep(PERIOD) => {}
+                () = sender.closed() => return,
+            }
+            // Changes come in bursts; one look answers all that are waiting.
+            while link_changes.try_recv().is_ok() {}
+            while feature_changes.try_recv().is_ok() {}
+            match look(&handle, &generic).await {
+                Ok(devices) => {
+                    sender.send_if_modified(|known| {
+                        *known != devices && {
+                            *known = devices;
+                            true
+                        }
+                    });
+                }
+                Err(error) => tracing::warn!(%error, "the network devices could not be looked at"),
+            }
+        }
+    });
+    Ok(receiver)
+}
+
+/// One look, for callers outside of a runtime.
+pub fn look_once() -> Result<Devices, Error> {
+    let fails = |source: io::Error| Error::io("look at the network devices", source);
+    let look = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fails)?;
+        runtime.block_on(async {
+            let (links, handle, _) = rtnetlink::new_connection().map_err(fails)?;
+            tokio::spawn(links);
+            let (connection, generic, _) = genetlink::new_connection().map_err(fails)?;
+            tokio::spawn(connection);
+            look(&handle, &generic).await
+        })
+    };
+    // A thread of its own: the caller may sit in a runtime, which must not be blocked from within.
+    std::thread::spawn(look).join().unwrap_or_else(|_| Err(fails(io::ErrorKind::Other.into())))
+}
+
+async fn look(handle: &rtnetlink::Handle, generic: &GenetlinkHandle) -> Result<Devices, Error> {
+    let fails = |reason: String| Error::io("look at the network devices", io::Error::other(reason));
+    let mut all = Vec::new();
+    let mut links = handle.link().get().execute();
+    while let Some(link) = links.next().await {
+        let link = link.map_err(|error| fails(error.to_string()))?;
+        let mut device = Device { index: link.header.index, name: String::new(), xdp: None };
+        for attribute in link.attributes {
+            match attribute {
+                LinkAttribute::IfName(name) => device.name = name,
+                LinkAttribute::Xdp(xdp) => device.xdp = running(&xdp),
+                _ => {}
+            }
+        }
+        all.push(device);
+    }
+    // Without the family (Linux before 6.3) nothing is redirected.
+    let redirectable = redirectable(&mut generic.clone()).await.unwrap_or_default();
+    Ok(Devices { all, redirectable })
+}
+
+fn running(xdp: &[LinkXdp]) -> Option<(Mode, u32)> {
+    let mode = xdp.iter().find_map(|attribute| match attribute {
+        LinkXdp::Attached(XdpAttached::Driver) => Some(Mode::Native),
+        LinkXdp::Attached(XdpAttached::SocketBuffer) => Some(Mode::Generic),
+        _ => None,
+    })?;
+    let program = xdp.iter().find_map(|attribute| match attribute {
+        LinkXdp::ProgId(id) => Some(*id),
+        _ => None,
+    })?;
+    Some((mode, program))
+}
+
+async fn redirectable(generic: &mut GenetlinkHandle) -> Option<BTreeSet<u32>> {
+    let mut header = NetlinkHeader::default();
+    header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+    let request = NetlinkMessage::new(header, GenlMessage::from_payload(Netdev::default()).into());
+    let mut answers = generic.request(request).await.ok()?;
+    let mut found = BTreeSet::new();
+    while let Some(answer) = answers.next().await {
+        if let NetlinkPayload::InnerMessage(message) = answer.ok()?.payload
+            && message.payload.features & Netdev::NDO_XMIT != 0
+        {
+            found.insert(message.payload.index);
+        }
+    }
+    Some(found)
+}
+
+/// A message of the `netdev` family (linux/netdev.h).
+#[derive(Clone, Debug, Default)]
+struct Netdev {
+    index: u32,
+    features: u64,
+}
+
+impl Netdev {
+    const VERSION: u8 = 1;
+    const DEV_GET: u8 = 1;
+    const IFINDEX: u16 = 1;
+    const XDP_FEATURES: u16 = 3;
+    const NDO_XMIT: u64 = 4;
+}
+
+impl GenlFamily for Netdev {
+    fn family_name() -> &'static str {
+        "netdev"
+    }
+
+    fn command(&self) -> u8 {
+        Self::DEV_GET
+    }
+
+    fn version(&self) -> u8 {
+        Self::VERSION
+    }
+}
+
+impl Emitable for Netdev {
+    /// A dump has no attributes.
+    fn buffer_len(&self) -> usize {
+        0
+    }
+
+    fn emit(&self, _: &mut [u8]) {}
+}
+
+impl ParseableParametrized<[u8], GenlHeader> for Netdev {
+    fn parse_with_param(attributes: &[u8], _: GenlHeader) -> Result<Self, DecodeError> {
+        let mut message = Self::default();
+        for attribute in NlasIterator::new(attributes) {
+            let attribute = attribute?;
+            match (attribute.kind(), attribute.value()) {
+                (Self::IFINDEX, &[a, b, c, d]) => message.index = u32::from_ne_bytes([a, b, c, d]),
+                (Self::XDP_FEATURES, value) => {
+                    message.features = value.try_into().map_or(0, u64::from_ne_bytes);
+                }
+                _ => {}
+            }
+        }
+        Ok(message)
+    }
+}
+
+/// A dev map has room for this many devices at the most.
+pub const MOST_DEVICES: usize = 256;

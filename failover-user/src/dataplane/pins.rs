@@ -1,0 +1,126 @@
+//! The pin folder on the bpffs.
+
+use std::{
+    fs,
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use failover_common::names::{ABI_VERSION, PROGRAM_XDP};
+
+use super::error::Error;
+
+/// BPF_FS_MAGIC of linux/magic.h.
+const BPF_FS_MAGIC: u64 = 0xcafe_4a11;
+
+/// Where everything is pinned.
+#[derive(Clone, Debug)]
+pub struct Pins {
+    root: PathBuf,
+}
+
+impl Pins {
+    /// The pins under `root`, which need not exist yet.
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// Makes the folders, mode 0700, on a bpffs.
+    pub fn create(&self) -> Result<(), Error> {
+        self.check_bpffs()?;
+        for folder in [self.root.clone(), self.layout(), self.maps(), self.links()] {
+            make_private(&folder)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a folder that is not on a bpffs.
+    fn check_bpffs(&self) -> Result<(), Error> {
+        let existing = self.root.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+        let fs = rustix::fs::statfs(existing)
+            .map_err(|error| Error::io(format!("look at {}", existing.display()), error.into()))?;
+        if u64::try_from(fs.f_type) == Ok(BPF_FS_MAGIC) {
+            Ok(())
+        } else {
+            Err(Error::NoBpffs { path: self.root.clone() })
+        }
+    }
+
+    /// The folder of this layout.
+    pub fn layout(&self) -> PathBuf {
+        self.root.join(format!("v{ABI_VERSION}"))
+    }
+
+    /// The folder of this layout while its tables are made anew.
+    pub fn next_layout(&self) -> PathBuf {
+        self.root.join(format!("v{ABI_VERSION}.next"))
+    }
+
+    /// The folder of this layout's maps.
+    pub fn maps(&self) -> PathBuf {
+        self.layout().join("maps")
+    }
+
+    /// The program's pin.
+    pub fn program(&self) -> PathBuf {
+        self.layout().join(PROGRAM_XDP)
+    }
+
+    /// The folder of the links.
+    pub fn links(&self) -> PathBuf {
+        self.root.join("links")
+    }
+
+    /// One interface's link.
+    pub fn link(&self, interface: &str) -> PathBuf {
+        self.links().join(interface)
+    }
+
+    /// The names of the interfaces whose links are pinned.
+    pub fn linked(&self) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(self.links())
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Takes a pin away; one that is not there is no error.
+    pub fn remove(path: &Path) -> Result<(), Error> {
+        match fs::remove_file(path) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(Error::io(format!("remove {}", path.display()), error)),
+        }
+    }
+
+    /// Takes everything away, links first.
+    pub fn remove_all(&self) -> Result<(), Error> {
+        for folder in [self.links(), self.layout(), self.next_layout(), self.root.clone()] {
+            remove_folder(&folder)?;
+        }
+        Ok(())
+    }
+}
+
+/// A folder of mode 0700: pinned maps are guarded by file modes alone.
+pub fn make_private(folder: &Path) -> Result<(), Error> {
+    let action = || format!("make the pin folder {}", folder.display());
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .recursive(true)
+        .create(folder)
+        .and_then(|()| fs::set_permissions(folder, fs::Permissions::from_mode(0o700)))
+        .map_err(|error| Error::io(action(), error))
+}
+
+/// Removes a folder and what is in it; one that is not there is no error.
+pub fn remove_folder(folder: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(folder) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io(format!("remove {}", folder.display()), error)),
+    }
+}

@@ -1,0 +1,267 @@
+//! Reconciling: whatever the maps hold, after [`Dataplane::sync`] they hold what is desired.
+//!
+//! The order keeps every packet's view whole: a target whose servers change their places serves from its primary
+//! meanwhile; what is new is complete before a service points to it; what is gone is unreachable before it is
+//! removed; an endpoint's flows are forgotten before its number is free.
+
+use std::{collections::BTreeSet, hash::Hash};
+
+use aya::{
+    Pod,
+    maps::{HashMap, MapData},
+};
+use failover_common::{
+    key::EndpointKey,
+    names,
+    value::{Availability, Counter, Server},
+};
+
+use super::{
+    error::Error,
+    load::Dataplane,
+    maps::{Maps, entries, fails},
+    netdev::MOST_DEVICES,
+    tables::{Desired, Tables},
+};
+use crate::{config::model::Target, director::Place};
+
+impl Dataplane {
+    /// Makes the maps hold `desired`. With `compare`, what they hold is read first, and found differences are
+    /// returned in words; else it is taken to be what was written last.
+    pub fn sync(&mut self, desired: Desired<'_>, compare: bool) -> Result<Vec<String>, Error> {
+        let mut differences = Vec::new();
+        if compare {
+            let found = self.maps.tables()?;
+            if found != self.applied {
+                differences.push("the tables on the map side were changed by another hand".to_owned());
+                self.applied = found;
+            }
+        }
+        self.ids.assign(desired.targets);
+        let tables = Tables::of(desired.targets, &self.ids);
+        if tables != self.applied {
+            self.check_room(&tables)?;
+            self.apply(tables)?;
+        }
+        for (target, place) in desired.targets.iter().zip(desired.places) {
+            self.place(target, *place);
+        }
+        Ok(differences)
+    }
+
+    /// One target's decision, at once.
+    pub fn place(&mut self, target: &Target, place: Place) {
+        let id = self.ids.target(target);
+        let before = self.maps.availability.get(id);
+        let generation = before.generation().wrapping_add(u32::from(before.serving() != place.serving));
+        let after = Availability::new(place.serving, place.live, generation);
+        if after != before {
+            self.maps.availability.set(id, after);
+        }
+    }
+
+    /// Who serves `target` by the map.
+    pub fn placed(&self, target: &Target) -> Availability {
+        self.maps.availability.get(self.ids.target(target))
+    }
+
+    /// The number under which the kernel knows `target`.
+    pub fn id_of(&self, target: &Target) -> u32 {
+        self.ids.target(target)
+    }
+
+    /// The target with this number.
+    pub fn target_of<'a>(&self, id: u32, targets: &'a [Target]) -> Option<&'a Target> {
+        targets.iter().find(|target| self.ids.target(target) == id)
+    }
+
+    /// Leaves packets to this probe socket alone, or no longer.
+    pub fn exempt(&mut self, socket: &EndpointKey, exempt: bool) -> Result<(), Error> {
+        if exempt {
+            self.maps.probes.insert(socket, 1, 0).map_err(fails(names::PROBES, "add a probe socket"))
+        } else {
+            remove(&mut self.maps.probes, names::PROBES, socket)
+        }
+    }
+
+    /// Forgets every probe socket: those of an older daemon are closed.
+    pub fn forget_probes(&mut self) -> Result<(), Error> {
+        let sockets: Vec<EndpointKey> = self.maps.probes.keys().filter_map(Result::ok).collect();
+        sockets.iter().try_for_each(|socket| self.exempt(socket, false))
+    }
+
+    /// The devices that can take a redirected frame.
+    pub fn redirect_to(&mut self, devices: &BTreeSet<u32>) -> Result<(), Error> {
+        let known: BTreeSet<u32> = self.maps.devices.keys().filter_map(Result::ok).collect();
+        for gone in known.difference(devices) {
+            // A device that was deleted took its entry along.
+            let _ = self.maps.devices.remove(*gone);
+        }
+        for index in devices.difference(&known).take(MOST_DEVICES.saturating_sub(known.len())) {
+            if let Err(error) = self.maps.devices.insert(*index, *index, None, 0) {
+                tracing::debug!(index, %error, "the device is gone again");
+            }
+        }
+        Ok(())
+    }
+
+    /// The tables of a running data plane do not grow.
+    fn check_room(&self, tables: &Tables) -> Result<(), Error> {
+        let (target, service) = self.ids.highest();
+        let room = [
+            ("AVAILABILITY", target as usize + 1, self.sizes.targets as usize),
+            ("SERVICES", service as usize + 1, self.sizes.services as usize),
+            ("HOSTS", tables.hosts.len(), self.sizes.targets as usize * (names::MAX_BACKUPS as usize + 1)),
+        ];
+        match room.into_iter().find(|(_, needed, room)| needed > room) {
+            Some((table, needed, room)) => Err(Error::NoRoom { table, needed, room }),
+            None => Ok(()),
+        }
+    }
+
+    fn apply(&mut self, new: Tables) -> Result<(), Error> {
+        let old = std::mem::take(&mut self.applied);
+        for target in new.disturbed(&old) {
+            let before = self.maps.availability.get(target);
+            if before.serving() != 0 {
+                let generation = before.generation().wrapping_add(1);
+                self.maps.availability.set(target, Availability::new(0, before.live(), generation));
+            }
+        }
+        let maps = &mut self.maps;
+        for (row, server) in &new.servers {
+            if old.servers.get(row) != Some(server) {
+                maps.servers.set(*row, server, 0).map_err(fails(names::SERVERS, "write"))?;
+            }
+        }
+        for host in new.hosts.difference(&old.hosts) {
+            maps.hosts.insert(host, 1, 0).map_err(fails(names::HOSTS, "add a host"))?;
+        }
+        for (key, endpoint) in &new.backups {
+            if old.backups.get(key) != Some(endpoint) {
+                maps.backups.insert(key, endpoint, 0).map_err(fails(names::BACKUPS, "write"))?;
+            }
+        }
+        for (key, service) in &new.services {
+            if old.services.get(key) != Some(service) {
+                maps.services.insert(key, service, 0).map_err(fails(names::SERVICES, "write"))?;
+            }
+        }
+        maps.ports.set(0, &*new.ports(), 0).map_err(fails(names::PORTS, "write"))?;
+        self.retire(&old, &new)?;
+        self.applied = new;
+        Ok(())
+    }
+
+    /// Removes what `old` has and `new` has not.
+    fn retire(&mut self, old: &Tables, new: &Tables) -> Result<(), Error> {
+        let maps = &mut self.maps;
+        for key in old.services.keys().filter(|key| !new.services.contains_key(key)) {
+            remove(&mut maps.services, names::SERVICES, key)?;
+        }
+        for key in old.backups.keys().filter(|key| !new.backups.contains_key(key)) {
+            remove(&mut maps.backups, names::BACKUPS, key)?;
+        }
+        for host in old.hosts.difference(&new.hosts) {
+            remove(&mut maps.hosts, names::HOSTS, host)?;
+        }
+        for row in old.servers.keys().filter(|row| !new.servers.contains_key(row)) {
+            maps.servers.set(*row, Server::default(), 0).map_err(fails(names::SERVERS, "clear"))?;
+        }
+        let targets = |tables: &Tables| tables.services.values().map(|s| s.target).collect::<BTreeSet<_>>();
+        for gone in targets(old).difference(&targets(new)) {
+            maps.availability.set(*gone, Availability::default());
+            maps.clear_counters(*gone)?;
+        }
+        let endpoints = |tables: &Tables| tables.backups.values().map(|e| e.id).collect::<BTreeSet<_>>();
+        let gone: BTreeSet<u32> = endpoints(old).difference(&endpoints(new)).copied().collect();
+        if gone.is_empty() { Ok(()) } else { maps.forget_flows(&gone) }
+    }
+}
+
+impl Maps {
+    /// Everything that decides and everything that is remembered, from the maps of an older size.
+    pub fn carry_over(&mut self, older: &Self) -> Result<(), Error> {
+        let tables = older.tables()?;
+        for (row, server) in &tables.servers {
+            self.servers.set(*row, server, 0).map_err(fails(names::SERVERS, "carry over"))?;
+        }
+        copy(&older.hosts, &mut self.hosts, names::HOSTS)?;
+        copy(&older.backups, &mut self.backups, names::BACKUPS)?;
+        for target in tables.services.values().map(|service| service.target) {
+            self.availability.set(target, older.availability.get(target));
+            self.carry_over_counters(older, target)?;
+        }
+        self.carry_over_flows(older)?;
+        copy(&older.services, &mut self.services, names::SERVICES)?;
+        self.ports.set(0, &*tables.ports(), 0).map_err(fails(names::PORTS, "carry over"))
+    }
+
+    /// The flows alone.
+    pub fn carry_over_flows(&mut self, older: &Self) -> Result<(), Error> {
+        copy(&older.returns, &mut self.returns, names::RETURNS)?;
+        copy(&older.clients, &mut self.clients, names::CLIENTS)
+    }
+
+    fn carry_over_counters(&mut self, older: &Self, target: u32) -> Result<(), Error> {
+        for reason in 0..names::REASON_SLOTS {
+            let index = target * names::REASON_SLOTS + reason;
+            let values = older.counters.get(&index, 0).map_err(fails(names::COUNTERS, "carry over"))?;
+            self.counters.set(index, values, 0).map_err(fails(names::COUNTERS, "carry over"))?;
+        }
+        Ok(())
+    }
+
+    fn clear_counters(&mut self, target: u32) -> Result<(), Error> {
+        for reason in 0..names::REASON_SLOTS {
+            let index = target * names::REASON_SLOTS + reason;
+            let cpus = self.counters.get(&index, 0).map_err(fails(names::COUNTERS, "read"))?.len();
+            let zero = aya::maps::PerCpuValues::try_from(vec![Counter::default(); cpus])
+                .map_err(|source| Error::io("count the CPUs", source))?;
+            self.counters.set(index, zero, 0).map_err(fails(names::COUNTERS, "clear"))?;
+        }
+        Ok(())
+    }
+
+    fn forget_flows(&mut self, endpoints: &BTreeSet<u32>) -> Result<(), Error> {
+        let flows: Vec<_> = self.returns.keys().filter_map(Result::ok).collect();
+        for flow in flows.iter().filter(|flow| endpoints.contains(&flow.endpoint)) {
+            remove(&mut self.returns, names::RETURNS, flow)?;
+        }
+        let clients: Vec<_> = self.clients.keys().filter_map(Result::ok).collect();
+        for client in clients.iter().filter(|client| endpoints.contains(&client.endpoint)) {
+            remove(&mut self.clients, names::CLIENTS, client)?;
+        }
+        Ok(())
+    }
+}
+
+fn copy<K: Pod + Hash, V: Pod>(
+    from: &HashMap<MapData, K, V>,
+    to: &mut HashMap<MapData, K, V>,
+    name: &'static str,
+) -> Result<(), Error> {
+    for entry in entries(from, name)? {
+        let (key, value) = entry?;
+        to.insert(key, value, 0).map_err(fails(name, "carry over"))?;
+    }
+    Ok(())
+}
+
+/// Removes a key; one that is not there is no error.
+fn remove<K: Pod + Hash, V: Pod>(
+    map: &mut HashMap<MapData, K, V>,
+    name: &'static str,
+    key: &K,
+) -> Result<(), Error> {
+    match map.remove(key) {
+        Ok(()) => Ok(()),
+        Err(aya::maps::MapError::SyscallError(error))
+            if error.io_error.kind() == std::io::ErrorKind::NotFound =>
+        {
+            Ok(())
+        }
+        Err(aya::maps::MapError::KeyNotFound) => Ok(()),
+        Err(error) => Err(fails(name, "remove")(error)),
+    }
+}

@@ -1,0 +1,139 @@
+//! The desired tables: what the maps must hold for a configuration. Pure.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use failover_common::{
+    key::{EndpointKey, HostKey, mapped},
+    names::MAX_BACKUPS,
+    value::{Endpoint, Origin, PortBitmap, Server, Service},
+};
+
+use super::ids::Ids;
+use crate::{
+    config::model::{Backup, Target},
+    director::Place,
+};
+
+/// What the data plane should be doing.
+#[derive(Clone, Copy, Debug)]
+pub struct Desired<'a> {
+    /// The topology.
+    pub targets: &'a [Target],
+    /// Who serves each, in the same order.
+    pub places: &'a [Place],
+}
+
+/// The contents of the maps that follow the topology.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Tables {
+    pub services: BTreeMap<EndpointKey, Service>,
+    pub servers: BTreeMap<u32, Server>,
+    pub backups: BTreeMap<EndpointKey, Endpoint>,
+    pub hosts: BTreeSet<HostKey>,
+}
+
+/// An address as the maps write it.
+pub fn bytes(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(v4) => mapped(v4.octets()),
+        IpAddr::V6(v6) => v6.octets(),
+    }
+}
+
+/// The keys of a target's services, in their order.
+pub fn service_keys(target: &Target) -> impl Iterator<Item = EndpointKey> {
+    target
+        .services
+        .iter()
+        .map(|service| EndpointKey::new(bytes(target.address), service.port, service.transport.protocol()))
+}
+
+/// The keys of a backup's endpoints, in the order of the target's services.
+pub fn backup_keys(target: &Target, backup: &Backup) -> impl Iterator<Item = EndpointKey> {
+    target
+        .services
+        .iter()
+        .zip(&backup.ports)
+        .map(|(service, port)| EndpointKey::new(bytes(backup.address), *port, service.transport.protocol()))
+}
+
+impl Tables {
+    /// The tables for `targets`; `ids` has given every one of them its numbers.
+    pub fn of(targets: &[Target], ids: &Ids) -> Self {
+        let mut tables = Self::default();
+        for target in targets {
+            tables.add(target, ids);
+        }
+        for (key, service) in &mut tables.services {
+            service.endpoint = tables.backups.get(key).map_or(0, |endpoint| endpoint.id);
+        }
+        tables
+    }
+
+    fn add(&mut self, target: &Target, ids: &Ids) {
+        let id = ids.target(target);
+        self.hosts.insert(HostKey { address: bytes(target.address), target: id });
+        for key in service_keys(target) {
+            let service = Service { target: id, service: ids.service(&key), endpoint: 0, reserved: 0 };
+            self.services.insert(key, service);
+        }
+        for (n, backup) in target.backups.iter().enumerate() {
+            self.hosts.insert(HostKey { address: bytes(backup.address), target: id });
+            for (asked, serves) in service_keys(target).zip(backup_keys(target, backup)) {
+                self.add_backup(id, n, backup.dedicated, &asked, serves, ids);
+            }
+        }
+    }
+
+    fn add_backup(
+        &mut self,
+        target: u32,
+        n: usize,
+        dedicated: bool,
+        asked: &EndpointKey,
+        serves: EndpointKey,
+        ids: &Ids,
+    ) {
+        let origin = Origin { address: asked.address, port: asked.port, reserved: [0; 2], target };
+        let id = ids.endpoint(&serves);
+        let server = Server {
+            address: serves.address,
+            port: serves.port,
+            flags: if dedicated { Server::DEDICATED } else { 0 },
+            endpoint: id,
+        };
+        self.servers.insert(ids.service(asked) * MAX_BACKUPS + n as u32, server);
+        let endpoint = if dedicated {
+            Endpoint { id, flags: Endpoint::DEDICATED, origin }
+        } else {
+            Endpoint { id, ..Endpoint::default() }
+        };
+        self.backups.insert(serves, endpoint);
+    }
+
+    /// The ports at which signalling enters or leaves.
+    pub fn ports(&self) -> Box<PortBitmap> {
+        let mut bitmap = Box::new(PortBitmap([0; PortBitmap::WORDS]));
+        for key in self.services.keys().chain(self.backups.keys()) {
+            let tcp = key.protocol == failover_common::key::TCP;
+            let (word, bit) = PortBitmap::place(u16::from_be_bytes(key.port), tcp);
+            if let Some(word) = bitmap.0.get_mut(word) {
+                *word |= bit;
+            }
+        }
+        bitmap
+    }
+
+    /// Ids of the targets whose rows of servers in `before` are not the same in `self`.
+    pub fn disturbed(&self, before: &Self) -> BTreeSet<u32> {
+        let owners: BTreeMap<u32, u32> =
+            before.services.values().map(|service| (service.service, service.target)).collect();
+        let rows = self.servers.keys().chain(before.servers.keys());
+        rows.filter(|row| self.servers.get(row) != before.servers.get(row))
+            .filter_map(|row| owners.get(&(row / MAX_BACKUPS)).copied())
+            .collect()
+    }
+}
