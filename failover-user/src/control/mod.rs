@@ -3,5 +3,6 @@
 pub mod admin;
 pub mod client;
 pub mod journal;
+pub mod lock;
 pub mod message;
 pub mod server;

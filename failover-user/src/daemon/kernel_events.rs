@@ -23,7 +23,9 @@ impl AsRawFd for Ring {
 impl KernelEvents {
     /// Needs a runtime.
     pub fn new(events: Events) -> std::io::Result<Self> {
-        Ok(Self { ring: AsyncFd::with_interest(Ring(events), Interest::READABLE)? })
+        // SAFETY: the descriptor is the map's, which `Ring` owns and never closes or changes before it is dropped.
+        let ring = unsafe { AsyncFd::register_with_interest(Ring(events), Interest::READABLE) };
+        Ok(Self { ring: ring.map_err(|error| std::io::Error::other(error.to_string()))? })
     }
 
     /// Everything that is there, waiting until something is. Entries of another size or kind are another layout's,

@@ -73,7 +73,7 @@ impl Core {
     }
 
     fn attach_new(&mut self, config: &Config) -> Result<(), Problem> {
-        let mut attached = Vec::new();
+        let mut attached = Vec::<String>::new();
         for interface in &config.router.interfaces {
             if self.dataplane.attachment(&interface.name).is_some() {
                 continue;

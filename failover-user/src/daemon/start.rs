@@ -1,15 +1,13 @@
 //! The start: everything that can fail, in an order in which a failure leaves nothing half done.
 
-use std::{fs, os::unix::fs::DirBuilderExt as _, path::Path};
-
-use anyhow::Context as _;
-use rustix::fs::{FlockOperation, flock};
+use std::{fs, path::Path};
 
 use crate::{
     config::{self, Loaded, model::Config},
     control::{
         admin::Orders,
         journal::{Draft, Journal},
+        lock,
     },
     dataplane::{self, Dataplane, Desired, Events, Watch},
     director::Place,
@@ -28,33 +26,13 @@ pub struct Started {
     pub(super) lock: fs::File,
 }
 
-/// Takes the daemon's lock: one daemon, or one command that works on a dead one's maps.
-pub fn lock(state_dir: &Path) -> anyhow::Result<fs::File> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o750)
-        .create(state_dir)
-        .with_context(|| format!("make the state folder {}", state_dir.display()))?;
-    let path = state_dir.join("lock");
-    let file = fs::OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .with_context(|| format!("open the lock file {}", path.display()))?;
-    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
-        anyhow::anyhow!("lock {}: {error} (is another daemon running with this state_dir?)", path.display())
-    })?;
-    Ok(file)
-}
-
 impl Started {
     /// Brings the data plane up: the tables first, with the decisions of an older daemon where it left any; then the
     /// interfaces.
     pub async fn up(path: &Path, journal: &Journal) -> anyhow::Result<Self> {
         let loaded = config::load(path)?;
         let config = &loaded.config;
-        let lock = lock(&config.router.state_dir)?;
+        let lock = lock::take(&config.router.state_dir)?;
         let orders = Orders::load(&config.router.state_dir)?;
         let devices = dataplane::watch().await?;
         for interface in &config.router.interfaces {

@@ -10,12 +10,12 @@ use crate::{
     control::{
         journal::timestamp,
         message::{
-            BackupStatus, Count, InterfaceStatus, Problem, ProbeStatus, RouterStatus, SCHEMA, Serving, Stats,
+            BackupStatus, InterfaceStatus, Problem, ProbeStatus, RouterStatus, SCHEMA, Serving, Stats,
             Status, TargetCounts, TargetDetail, TargetStatus,
         },
         server::{Command, Reply},
     },
-    dataplane::{self, Counts},
+    dataplane,
     director::Serves,
 };
 
@@ -167,12 +167,12 @@ impl Core {
     fn stats(&self) -> Result<Stats, Problem> {
         let counts = |target: &Target| {
             let counts = self.dataplane.counts(target).map_err(|error| problem(&error))?;
-            Ok(TargetCounts { name: target.name.clone(), counts: count(&counts) })
+            Ok(TargetCounts { name: target.name.clone(), counts: counts.rows() })
         };
         Ok(Stats {
             schema: SCHEMA,
             stale: false,
-            router: count(&self.dataplane.router_counts().map_err(|error| problem(&error))?),
+            router: self.dataplane.router_counts().map_err(|error| problem(&error))?.rows(),
             targets: self.config.targets.iter().map(counts).collect::<Result<_, Problem>>()?,
         })
     }
@@ -206,17 +206,6 @@ impl Core {
 /// A data plane's error as the control API says it.
 pub(super) fn problem(error: &dataplane::Error) -> Problem {
     Problem { error: error.to_string(), help: error.help(), exit: error.exit() }
-}
-
-/// Counters as the control API says them.
-pub fn count(counts: &Counts) -> Vec<Count> {
-    let row = |(reason, counter): &(failover_common::reason::Reason, failover_common::value::Counter)| Count {
-        number: *reason as u32,
-        reason: reason.name().to_owned(),
-        packets: counter.packets,
-        bytes: counter.bytes,
-    };
-    counts.0.iter().map(row).collect()
 }
 
 fn micros(rtt: Option<Duration>) -> Option<u64> {

@@ -15,7 +15,7 @@ use super::{
     load::Dataplane,
     maps::{Maps, entries, fails},
 };
-use crate::config::model::Target;
+use crate::{config::model::Target, control::message::Count};
 
 /// The counters of one target (or of no target), by reason; only reasons that were counted.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -42,6 +42,19 @@ impl Counts {
             }
         }
         sums
+    }
+}
+
+impl Counts {
+    /// As `stats` says them.
+    pub fn rows(&self) -> Vec<Count> {
+        let row = |(reason, counter): &(Reason, Counter)| Count {
+            number: *reason as u32,
+            reason: reason.name().to_owned(),
+            packets: counter.packets,
+            bytes: counter.bytes,
+        };
+        self.0.iter().map(row).collect()
     }
 }
 

@@ -66,11 +66,6 @@ impl Ids {
         let highest = |numbers: Option<&u32>| numbers.copied().unwrap_or_default();
         (highest(self.targets.values().max()), highest(self.services.values().max()))
     }
-
-    /// The endpoint numbers in use.
-    pub fn endpoints(&self) -> BTreeSet<u32> {
-        self.endpoints.values().copied().collect()
-    }
 }
 
 fn assign<K: Ord>(numbers: &mut BTreeMap<K, u32>, keys: impl Iterator<Item = K>, first: u32) {

@@ -31,7 +31,7 @@ pub const NAMES: [&str; 13] = [
     names::EVENTS,
 ];
 
-/// Every map but the ring buffer, whose one reader owns it.
+/// Every map that this side reads or writes, but the ring buffer, whose one reader owns it.
 pub struct Maps {
     pub ports: Array<MapData, PortBitmap>,
     pub services: HashMap<MapData, EndpointKey, Service>,
@@ -44,7 +44,6 @@ pub struct Maps {
     pub probes: HashMap<MapData, EndpointKey, u32>,
     pub devices: DevMapHash<MapData>,
     pub counters: PerCpuArray<MapData, Counter>,
-    pub announced: Array<MapData, u32>,
 }
 
 /// The ring buffer of kernel events.
@@ -91,7 +90,6 @@ impl Maps {
             probes: typed(names::PROBES, &mut map)?,
             devices: typed(names::DEVICES, &mut map)?,
             counters: typed(names::COUNTERS, &mut map)?,
-            announced: typed(names::ANNOUNCED, &mut map)?,
         };
         Ok((maps, typed(names::EVENTS, &mut map)?))
     }

@@ -1,55 +1,282 @@
-//! The pinned maps of a dead daemon.
+//! The pinned maps of a dead daemon: what `status`, `stats`, `target` and `detach` work on while nobody else does.
+//!
+//! Names come from the configuration, the rest from the maps. Writers hold the daemon's lock; what they decide is a
+//! store into the availability map, as a daemon's decision is, and the operator's order is kept where the next
+//! daemon finds it.
 
-use std::path::PathBuf;
+use failover_common::value::Availability;
+use jiff::Timestamp;
 
+use super::{
+    error::Error,
+    ids::Ids,
+    maps::{Maps, NAMES},
+    netdev::{self, Devices},
+    pins::Pins,
+    tables::Tables,
+};
 use crate::{
-    config::model::Config,
-    control::message::{SetAdmin, Stats, Status, TargetStatus},
+    config::model::{Config, Target},
+    control::{
+        admin::{Order, Orders, OrdersError},
+        lock::{self, LockError},
+        message::{
+            Admin, BackupStatus, InterfaceStatus, ProbeStatus, RouterStatus, SCHEMA, Serving, SetAdmin, Stats,
+            Status, TargetCounts, TargetStatus,
+        },
+    },
+    director::{Serves, serves},
+    health::Health,
 };
 
 /// Why the pinned maps do not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum OfflineError {
-    /// Nothing is pinned.
-    #[error("{path}: no data plane is pinned here")]
-    NotPinned {
-        /// The folder.
-        path: PathBuf,
+    /// The data plane's own.
+    #[error(transparent)]
+    Dataplane(#[from] Error),
+    /// The operator's orders cannot be read or kept.
+    #[error(transparent)]
+    Orders(#[from] OrdersError),
+    /// A daemon lives after all, or another command is at work.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The configuration, or the tables, know no such target.
+    #[error("no such target: {name}")]
+    NoTarget {
+        /// Its name.
+        name: String,
     },
+    /// No link of ours is pinned for it.
+    #[error("nothing of ours is attached to {name}")]
+    NotAttached {
+        /// The interface.
+        name: String,
+    },
+    /// Not without a daemon.
+    #[error("the admin state `drain` is not supported yet")]
+    Drain,
 }
 
 impl OfflineError {
     /// The exit code of a command that ends with this.
-    pub fn exit(&self) -> u8 {
-        5
+    pub const fn exit(&self) -> u8 {
+        match self {
+            Self::Dataplane(error) => error.exit(),
+            Self::Lock(LockError::Held { .. }) => 5,
+            Self::NoTarget { .. } | Self::NotAttached { .. } => 7,
+            Self::Orders(_) | Self::Lock(_) | Self::Drain => 1,
+        }
     }
 
-    /// What to do next.
+    /// What to do next, where that is known.
     pub fn help(&self) -> Option<String> {
-        None
+        match self {
+            Self::Dataplane(error) => error.help(),
+            Self::Lock(LockError::Held { .. }) => {
+                Some("a daemon runs, but does not answer on its socket: see its log".into())
+            }
+            Self::NoTarget { .. } => Some("see `failover target list`".into()),
+            Self::Drain => Some("`disable` sends everything to the backup at once".into()),
+            _ => None,
+        }
     }
 }
 
-fn nothing<T>(config: &Config) -> Result<T, OfflineError> {
-    Err(OfflineError::NotPinned { path: config.router.bpffs_dir.clone() })
+/// What is pinned.
+struct Pinned {
+    pins: Pins,
+    maps: Maps,
+    tables: Tables,
+    ids: Ids,
+}
+
+impl Pinned {
+    fn open(config: &Config) -> Result<Self, OfflineError> {
+        let pins = Pins::new(&config.router.bpffs_dir);
+        match std::fs::read_dir(pins.maps()) {
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                return Err(Error::NotPermitted { action: format!("open {}", pins.maps().display()) }.into());
+            }
+            _ if NAMES.iter().any(|name| !pins.maps().join(name).exists()) => {
+                return Err(Error::NotPinned { path: config.router.bpffs_dir.clone() }.into());
+            }
+            _ => {}
+        }
+        let maps = Maps::open(&pins.maps())?;
+        let tables = maps.tables()?;
+        let ids = Ids::adopt(&tables);
+        Ok(Self { pins, maps, tables, ids })
+    }
+
+    /// The target's number, where the tables have it.
+    fn id(&self, target: &Target) -> Option<u32> {
+        Some(self.ids.target(target)).filter(|id| *id != 0)
+    }
+
+    fn serves(&self, target: &Target) -> Option<Serves> {
+        self.id(target).map(|id| serves(self.maps.availability.get(id).serving(), target.backups.len()))
+    }
+
+    fn target(&self, target: &Target, orders: &Orders) -> Result<TargetStatus, OfflineError> {
+        let order = orders.of(&target.name);
+        let serves = self.serves(target);
+        let sums = self.id(target).map(|id| self.maps.counts(id)).transpose()?.unwrap_or_default().sums();
+        Ok(TargetStatus {
+            name: target.name.clone(),
+            admin: order.state,
+            admin_until: order.until.map(|until| until.to_string()),
+            admin_reason: order.reason,
+            health: Health::Unknown,
+            serving: serves.map(|serves| match serves {
+                Serves::Primary => Serving::Primary,
+                Serves::Backup(_) => Serving::Backup,
+                Serves::Nobody => Serving::None,
+            }),
+            backup: match serves {
+                Some(Serves::Backup(n)) => target.backups.get(n).map(|backup| backup.name.clone()),
+                _ => None,
+            },
+            draining_to: None,
+            since: None,
+            reason: Some(match serves {
+                Some(_) => "the last decision, kept by the kernel: no daemon watches".into(),
+                None => "not in the pinned tables: the configuration is newer than they are".into(),
+            }),
+            rtt_us: None,
+            steered_packets: sums.steered.packets,
+            steered_bytes: sums.steered.bytes,
+            returned_packets: sums.returned.packets,
+            pins: None,
+            backups: target
+                .backups
+                .iter()
+                .map(|backup| BackupStatus { name: backup.name.clone(), health: Health::Unknown, rtt_us: None })
+                .collect(),
+            probes: probes(target),
+        })
+    }
+
+    fn interfaces(&self, config: &Config, devices: &Devices) -> Vec<InterfaceStatus> {
+        let linked = self.pins.linked();
+        let interface = |name: &str| {
+            let device = devices.named(name);
+            let runs = device.and_then(|device| device.xdp).filter(|_| linked.iter().any(|link| link == name));
+            InterfaceStatus {
+                name: name.to_owned(),
+                mode: runs.map(|(mode, _)| mode.to_string()),
+                attached: runs.is_some(),
+                reason: match (device, runs) {
+                    (None, _) => Some("no such device".into()),
+                    (_, None) => Some("detached".into()),
+                    _ => None,
+                },
+            }
+        };
+        config.router.interfaces.iter().map(|i| interface(&i.name)).collect()
+    }
 }
 
 /// `status`.
 pub fn status(config: &Config) -> Result<Status, OfflineError> {
-    nothing(config)
+    let pinned = Pinned::open(config)?;
+    let orders = Orders::load(&config.router.state_dir)?;
+    let devices = netdev::look_once()?;
+    let targets = config.targets.iter().map(|target| pinned.target(target, &orders));
+    Ok(Status {
+        schema: SCHEMA,
+        router: RouterStatus {
+            pid: None,
+            uptime_s: None,
+            stale: true,
+            interfaces: pinned.interfaces(config, &devices),
+        },
+        targets: targets.collect::<Result<_, _>>()?,
+    })
 }
 
 /// `stats`.
 pub fn stats(config: &Config) -> Result<Stats, OfflineError> {
-    nothing(config)
+    let pinned = Pinned::open(config)?;
+    let counts = |target: &Target| {
+        let counts = pinned.id(target).map(|id| pinned.maps.counts(id)).transpose()?.unwrap_or_default();
+        Ok(TargetCounts { name: target.name.clone(), counts: counts.rows() })
+    };
+    Ok(Stats {
+        schema: SCHEMA,
+        stale: true,
+        router: pinned.maps.counts(0)?.rows(),
+        targets: config.targets.iter().map(counts).collect::<Result<_, Error>>()?,
+    })
 }
 
-/// `target disable|auto|primary`.
-pub fn set_admin(config: &Config, _name: &str, _set: &SetAdmin) -> Result<TargetStatus, OfflineError> {
-    nothing(config)
+/// `target disable|auto|primary`. Nobody knows what is healthy: `disable` takes the backup that serves, else the first
+/// one that was alive when a daemon last looked, else the first; `auto` means the primary, until a daemon returns.
+pub fn set_admin(config: &Config, name: &str, set: &SetAdmin) -> Result<TargetStatus, OfflineError> {
+    let no_target = || OfflineError::NoTarget { name: name.to_owned() };
+    let target = config.targets.iter().find(|target| target.name == name).ok_or_else(no_target)?;
+    let _lock = lock::take(&config.router.state_dir)?;
+    let pinned = Pinned::open(config)?;
+    let id = pinned.id(target).ok_or_else(no_target)?;
+    let before = pinned.maps.availability.get(id);
+    let serving = match set.state {
+        Admin::Drain => return Err(OfflineError::Drain),
+        Admin::Auto | Admin::Primary => 0,
+        Admin::Disabled => backup(&pinned.tables, target, before),
+    };
+    let mut orders = Orders::load(&config.router.state_dir)?;
+    orders.give(name, Order::given(set, Timestamp::now()))?;
+    if serving != before.serving() {
+        let after = Availability::new(serving, before.live(), before.generation().wrapping_add(1));
+        pinned.maps.availability.set(id, after);
+    }
+    pinned.target(target, &orders)
 }
 
-/// `detach`.
-pub fn detach(config: &Config, _interface: Option<&str>) -> Result<Vec<String>, OfflineError> {
-    nothing(config)
+/// `detach`: one interface, or everything.
+pub fn detach(config: &Config, interface: Option<&str>) -> Result<Vec<String>, OfflineError> {
+    let _lock = lock::take(&config.router.state_dir)?;
+    let pins = Pins::new(&config.router.bpffs_dir);
+    let linked = pins.linked();
+    match interface {
+        Some(name) if linked.iter().any(|link| link == name) => {
+            Pins::remove(&pins.link(name))?;
+            Ok(vec![name.to_owned()])
+        }
+        Some(name) => Err(OfflineError::NotAttached { name: name.to_owned() }),
+        None if !pins.layout().exists() => Err(Error::NotPinned { path: config.router.bpffs_dir.clone() }.into()),
+        None => {
+            pins.remove_all()?;
+            Ok(linked)
+        }
+    }
+}
+
+fn backup(tables: &Tables, target: &Target, before: Availability) -> u8 {
+    let known = |n: &u8| {
+        let first = super::tables::service_keys(target).find_map(|key| tables.services.get(&key));
+        first.is_some_and(|service| {
+            let row = service.service * failover_common::names::MAX_BACKUPS + u32::from(*n) - 1;
+            tables.servers.contains_key(&row)
+        })
+    };
+    let all = 1..=u8::try_from(target.backups.len()).unwrap_or(u8::MAX);
+    match before.serving() {
+        n if n != 0 && n != Availability::NOBODY => n,
+        _ => all.clone().filter(known).find(|n| before.live() & (1 << n) != 0).unwrap_or(1),
+    }
+}
+
+fn probes(target: &Target) -> Vec<ProbeStatus> {
+    let servers = std::iter::once("primary").chain(target.backups.iter().map(|backup| backup.name.as_str()));
+    let probe = |server: &str, service: String| ProbeStatus {
+        service,
+        server: server.to_owned(),
+        health: Health::Unknown,
+        rtt_us: None,
+        last: None,
+    };
+    servers
+        .flat_map(|server| target.services.iter().map(move |service| probe(server, service.to_string())))
+        .collect()
 }

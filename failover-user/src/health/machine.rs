@@ -1,20 +1,20 @@
 //! The health of one probed service: fall and rise thresholds, fast probing while suspect, hold-down.
 //!
 //! ```text
-//!               Alive                            Failed
-//!  ┌─────────┐─────────▶┌────┐──────────────────────────────────────▶┌─────────┐
-//!  │ unknown │          │ up │◀──────────────────────────────────────│ suspect │
-//!  └─────────┘          └────┘                 Alive                 └─────────┘
-//!       │                  ▲ │                                            │
-//!       │                  │ │ Failed, fall = 1                           │
-//!       │   Alive × rise   │ ▼                                            │
-//!       │ and hold_down  ┌────────────┐   Alive   ┌──────┐                │
-//!       │    is over ────│ recovering │◀──────────│ down │◀───────────────┘
-//!       │                └────────────┘──────────▶└──────┘  Failed × fall
-//!       │                               Failed      ▲  │
-//!       └───────────────────────────────────────────┘  └─▶ up at once, where rise = 1 and hold_down = 0
-//!                     Failed × fall
+//!              Alive             Failed                    Failed, not yet fall
+//!   unknown ──────────▶ up ──────────────────▶ suspect ──────────────────────▶ suspect
+//!      │                │  ◀────────────────── │
+//!      │                │          Alive        │
+//!      │ Failed × fall  │ Failed, fall = 1      │ Failed × fall
+//!      │                ▼                       │
+//!      └───────────────▶down◀───────────────────┘
+//!                       │ ▲
+//!                 Alive │ │ Failed
+//!                       ▼ │           Alive × rise, and hold_down is over
+//!                   recovering ──────────────────────────────────────────────▶ up
 //! ```
+//!
+//! From `down` it is `up` at once where the first answer already fulfils both conditions: `rise` = 1, `hold_down` = 0.
 //!
 //! What always holds:
 //! - Thresholds count *consecutive* outcomes: one answer forgets every failure before it, and the other way round.

@@ -110,6 +110,24 @@ pub struct Report {
     pub fall: u8,
 }
 
+impl Report {
+    /// Has the machine take in an outcome that is known now.
+    fn of(id: u32, outcome: Outcome, machine: &mut Machine, fall: u8) -> Self {
+        let at = tokio::time::Instant::now().into_std();
+        let transition = machine.observe(outcome.observation(), at);
+        Self {
+            id,
+            at,
+            outcome,
+            health: machine.health(),
+            ever_alive: machine.ever_alive(),
+            transition,
+            failures: machine.failures(),
+            fall,
+        }
+    }
+}
+
 /// Probes `subject` for ever: until `reports` is closed, or the task is aborted.
 ///
 /// The first probe starts after a random part of the interval, at most 100 ms. The next one starts an interval
@@ -131,8 +149,7 @@ pub async fn run(
     let mut machine = Machine::new(&subject.policy);
     let fall = subject.policy.fall.get();
     let first = subject.policy.interval.min(LONGEST_FIRST_DELAY).mul_f64(fraction(random_u32()));
-    let mut prober =
-        Prober { subject, exemptions, requests: 0, udp: udp::Io::default(), tcp: tcp::Io::default() };
+    let mut prober = Prober::new(subject, exemptions);
     let mut next = tokio::time::Instant::now() + first;
     let mut earliest = tokio::time::Instant::now();
     loop {
@@ -141,19 +158,7 @@ pub async fn run(
             () = reports.closed() => return,
         };
         let started = tokio::time::Instant::now();
-        let outcome = prober.probe().await;
-        let at = tokio::time::Instant::now().into_std();
-        let transition = machine.observe(outcome.observation(), at);
-        let report = Report {
-            id,
-            at,
-            outcome,
-            health: machine.health(),
-            ever_alive: machine.ever_alive(),
-            transition,
-            failures: machine.failures(),
-            fall,
-        };
+        let report = Report::of(id, prober.probe().await, &mut machine, fall);
         if reports.send(report).await.is_err() {
             return;
         }
@@ -212,6 +217,10 @@ struct Prober {
 }
 
 impl Prober {
+    fn new(subject: Subject, exemptions: mpsc::Sender<Exemption>) -> Self {
+        Self { subject, exemptions, requests: 0, udp: udp::Io::default(), tcp: tcp::Io::default() }
+    }
+
     async fn probe(&mut self) -> Outcome {
         let Service { kind, transport, .. } = self.subject.service;
         if kind != ServiceKind::Sip {

@@ -74,6 +74,12 @@ impl Ask<'_> {
 /// `200 OK`. Whatever could move a cursor or break a line is left out.
 fn said(status: u16, reason: &[u8]) -> String {
     let reason = String::from_utf8_lossy(reason);
-    let clean: String = reason.chars().filter(|char| !char.is_control()).take(LONGEST_REASON).collect();
+    let clean: String =
+        reason.chars().filter(|char| !char.is_control() && !is_format(*char)).take(LONGEST_REASON).collect();
     format!("{status} {clean}").trim_end().to_owned()
+}
+
+/// Characters that reorder or hide the text around them (Unicode's bidirectional controls and zero-width ones).
+fn is_format(char: char) -> bool {
+    matches!(char, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

@@ -29,16 +29,16 @@ const TRIES: u32 = 3;
 /// What is kept between probes.
 #[derive(Default)]
 pub(super) struct Io {
-    open: Option<Open>,
+    pub(super) open: Option<Open>,
     /// Made at the first probe: one byte longer than a message may be, so that a longer one is not taken for it.
     buffer: Vec<u8>,
 }
 
 /// An exempted, connected socket. The order matters: the exemption is taken back before the port is.
-struct Open {
+pub(super) struct Open {
     exempted: Exempted,
-    socket: UdpSocket,
-    local: SocketAddr,
+    pub(super) socket: UdpSocket,
+    pub(super) local: SocketAddr,
 }
 
 /// Why a probe failed before its time was up.

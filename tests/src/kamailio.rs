@@ -1,0 +1,117 @@
+//! A real Kamailio as primary or as backup.
+
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    path::PathBuf,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use rustix::process::Signal;
+
+use crate::{
+    netns::Namespace,
+    process::Process,
+    sip,
+    topology::{BACKUP, CALLEES, Lab, PRIMARY},
+};
+
+const TEMPLATE: &str = include_str!("../peers/kamailio.cfg");
+
+/// The port where callees answer ([`crate::sipp::Callees`]).
+pub const CALLEE_PORT: u16 = 5070;
+
+/// How a Kamailio stands in the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// In its `Server` header, and in the names of its files.
+    pub name: &'static str,
+    /// Where it listens, UDP and TCP.
+    pub address: SocketAddrV4,
+    /// The address that it writes into Via and Record-Route instead of its own: a backup that is reached by
+    /// rewritten addresses speaks for the primary, so that whatever follows is sent where it can be steered.
+    pub advertise: Option<SocketAddrV4>,
+}
+
+impl Role {
+    /// The primary of the standard laboratory.
+    pub const PRIMARY: Self = Self { name: "primary", address: at(PRIMARY), advertise: None };
+    /// The backup of the standard laboratory, speaking for the primary.
+    pub const BACKUP: Self = Self { name: "backup", address: at(BACKUP), advertise: Some(at(PRIMARY)) };
+    /// The backup of the standard laboratory, speaking for itself.
+    pub const PLAIN_BACKUP: Self = Self { name: "backup", address: at(BACKUP), advertise: None };
+}
+
+const fn at(address: Ipv4Addr) -> SocketAddrV4 {
+    SocketAddrV4::new(address, sip::PORT)
+}
+
+/// A running Kamailio. Dropping it kills all its processes.
+#[derive(Debug)]
+pub struct Kamailio {
+    role: Role,
+    host: Namespace,
+    config: PathBuf,
+    process: Process,
+}
+
+impl Kamailio {
+    /// The primary of the standard laboratory; returns once it answers.
+    pub fn primary(lab: &Lab) -> Result<Self> {
+        Self::start(lab, &lab.primary, Role::PRIMARY)
+    }
+
+    /// The backup of the standard laboratory, speaking for the primary; returns once it answers.
+    pub fn backup(lab: &Lab) -> Result<Self> {
+        Self::start(lab, &lab.backup, Role::BACKUP)
+    }
+
+    /// Starts one on `host`; returns once it answers.
+    pub fn start(lab: &Lab, host: &Namespace, role: Role) -> Result<Self> {
+        let advertise =
+            role.advertise.map_or_else(String::new, |a| format!(" advertise {}:{}", a.ip(), a.port()));
+        let listen = ["udp", "tcp"].map(|t| format!("listen={t}:{}{advertise}\n", role.address)).concat();
+        let text = TEMPLATE
+            .replace("@NAME@", role.name)
+            .replace("@LISTEN@", &listen)
+            .replace("@CALLEE@", &format!("{CALLEES}:{CALLEE_PORT}"));
+        let config = lab.dir().join(format!("kamailio-{}-{}.cfg", role.name, role.address.ip()));
+        std::fs::write(&config, text).with_context(|| format!("write {}", config.display()))?;
+        let process = launch(host, role, &config)?;
+        Ok(Self { role, host: host.clone(), config, process })
+    }
+
+    /// SIGKILL to every one of its processes.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.kill()
+    }
+
+    /// Freezes every one of its processes: UDP falls silent, TCP still connects (the kernel's backlog).
+    pub fn stop(&self) -> Result<()> {
+        self.process.signal(Signal::STOP)
+    }
+
+    /// Thaws them.
+    pub fn cont(&self) -> Result<()> {
+        self.process.signal(Signal::CONT)
+    }
+
+    /// Starts it anew after [`Self::kill`]; returns once it answers.
+    pub fn restart(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process = launch(&self.host, self.role, &self.config)?;
+        Ok(())
+    }
+}
+
+fn launch(host: &Namespace, role: Role, config: &std::path::Path) -> Result<Process> {
+    let mut command = host.command("kamailio");
+    // -DD: the main process stays ours, and its workers stay in its process group.
+    command.args(["-DD", "-E", "-m", "64", "-M", "8", "-f"]).arg(config);
+    let mut process = host.spawn(&format!("kamailio-{}", role.name), command)?;
+    process.wait_ready(Duration::from_secs(10), || {
+        // From its own host: the way through the router is what the tests are about.
+        host.enter(|| Ok(sip::options(role.address, Duration::from_millis(100)).is_ok()))
+    })?;
+    Ok(process)
+}

@@ -1,0 +1,138 @@
+//! Configurations for the daemon under test.
+
+use std::{fmt::Write as _, net::Ipv4Addr, path::PathBuf};
+
+use crate::topology::{BACKUP, Lab, PRIMARY};
+
+/// The probe that the laboratory judges switches with.
+pub const PROBE: &str = r#"{ interval = "100ms", timeout = "100ms", fall = 3, rise = 3 }"#;
+
+/// The same, and back without delay: for tests that switch often.
+pub const QUICK_PROBE: &str =
+    r#"{ interval = "100ms", timeout = "100ms", fall = 3, rise = 3, hold_down = "200ms" }"#;
+
+/// A configuration of one laboratory's daemon. Write it out with `to_string`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `[router] interfaces`.
+    pub interfaces: Vec<String>,
+    /// `[router] control_socket`.
+    pub control_socket: PathBuf,
+    /// `[router] state_dir`.
+    pub state_dir: PathBuf,
+    /// `[router] bpffs_dir`.
+    pub bpffs_dir: PathBuf,
+    /// `[defaults] probe`, a TOML value.
+    pub probe: String,
+    /// In the order of the file.
+    pub targets: Vec<Target>,
+}
+
+/// A target with one backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// `name`.
+    pub name: String,
+    /// `address`.
+    pub address: Ipv4Addr,
+    /// `services`, as a TOML value.
+    pub services: String,
+    /// Its backup's `address`; the backup is named `<target>-backup`.
+    pub backup: Ipv4Addr,
+    /// Its backup's `ports`, as a TOML value.
+    pub ports: Option<String>,
+    /// Its backup's `dedicated`.
+    pub dedicated: bool,
+}
+
+impl Target {
+    /// A SIP target, UDP and TCP, with a backup that is its own.
+    pub fn new(name: &str, address: Ipv4Addr, backup: Ipv4Addr) -> Self {
+        let services = r#"["sip"]"#.to_owned();
+        Self { name: name.to_owned(), address, services, backup, ports: None, dedicated: true }
+    }
+
+    /// Its one service is SIP over UDP: for servers that speak nothing else.
+    #[must_use]
+    pub fn udp_only(self) -> Self {
+        Self { services: r#"["sip/udp:5060"]"#.to_owned(), ..self }
+    }
+
+    /// Its backup serves others too.
+    #[must_use]
+    pub fn shared(self) -> Self {
+        Self { dedicated: false, ..self }
+    }
+
+    /// Its backup serves SIP over UDP on this port.
+    #[must_use]
+    pub fn backup_port(self, port: u16) -> Self {
+        Self { ports: Some(format!(r#"{{ "sip/udp" = {port} }}"#)), ..self }
+    }
+}
+
+impl Settings {
+    /// All of the router's devices, no target yet.
+    pub fn empty(lab: &Lab) -> Self {
+        Self {
+            interfaces: lab.interfaces().map(str::to_owned).to_vec(),
+            control_socket: lab.dir().join("control.sock"),
+            state_dir: lab.dir().join("state"),
+            bpffs_dir: lab.bpffs_dir(),
+            probe: PROBE.to_owned(),
+            targets: Vec::new(),
+        }
+    }
+
+    /// The standard laboratory: target `paris`, the primary, and its dedicated backup `paris-backup`.
+    pub fn standard(lab: &Lab) -> Self {
+        Self::empty(lab).with(Target::new("paris", PRIMARY, BACKUP))
+    }
+
+    /// One more target.
+    #[must_use]
+    pub fn with(mut self, target: Target) -> Self {
+        self.targets.push(target);
+        self
+    }
+
+    /// Another `[defaults] probe`.
+    #[must_use]
+    pub fn probe(self, probe: &str) -> Self {
+        Self { probe: probe.to_owned(), ..self }
+    }
+}
+
+impl std::fmt::Display for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "[router]")?;
+        writeln!(f, "interfaces     = {:?}", self.interfaces)?;
+        writeln!(f, "control_socket = \"{}\"", self.control_socket.display())?;
+        writeln!(f, "state_dir      = \"{}\"", self.state_dir.display())?;
+        writeln!(f, "bpffs_dir      = \"{}\"", self.bpffs_dir.display())?;
+        writeln!(f, "\n[defaults]\nprobe = {}", self.probe)?;
+        for target in &self.targets {
+            f.write_str(&target.to_toml())?;
+        }
+        Ok(())
+    }
+}
+
+impl Target {
+    fn to_toml(&self) -> String {
+        let mut text = String::new();
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "\n[[target]]");
+        let _ = writeln!(text, "name     = {:?}", self.name);
+        let _ = writeln!(text, "address  = \"{}\"", self.address);
+        let _ = writeln!(text, "services = {}", self.services);
+        let _ = writeln!(text, "[[target.backup]]");
+        let _ = writeln!(text, "name      = \"{}-backup\"", self.name);
+        let _ = writeln!(text, "address   = \"{}\"", self.backup);
+        let _ = writeln!(text, "dedicated = {}", self.dedicated);
+        if let Some(ports) = &self.ports {
+            let _ = writeln!(text, "ports     = {ports}");
+        }
+        text
+    }
+}
