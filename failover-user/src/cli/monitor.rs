@@ -50,9 +50,10 @@ pub(super) fn judge(status: &Status) -> (State, String) {
     );
     findings.sort_by_key(|(state, _)| std::cmp::Reverse(*state));
     let state = findings.first().map_or(State::Ok, |(state, _)| *state);
-    let words = match findings.is_empty() {
-        true => format!("{} targets on their primary", status.targets.len()),
-        false => findings.into_iter().map(|(_, words)| words).collect::<Vec<_>>().join("; "),
+    let words = if findings.is_empty() {
+        format!("{} targets on their primary", status.targets.len())
+    } else {
+        findings.into_iter().map(|(_, words)| words).collect::<Vec<_>>().join("; ")
     };
     let word = match state {
         State::Ok => "OK",
