@@ -89,6 +89,12 @@ impl Captured {
             command.args(["-o", &format!("{transport}.check_checksum:TRUE")]);
         }
         command.args(["-d", &format!("udp.port=={CALLEE_PORT},sip")]);
+        if !fields.iter().chain([&filter]).any(|text| text.contains("sip")) {
+            // Several times as fast, where nobody asks about SIP.
+            command.args(["--disable-protocol", "sip"]);
+        }
+        // All calls announce the same media address: tshark would search a list of them all for each packet.
+        command.args(["-o", "sdp.establish_conversation:FALSE"]);
         command.args(["-T", "fields", "-E", "separator=/t", "-E", "occurrence=f"]);
         for field in fields {
             command.args(["-e", field]);

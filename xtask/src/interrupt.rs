@@ -3,9 +3,16 @@
 //! Children in the foreground process group get the same signal and end; whoever waits for them sees them
 //! fail, unwinds, and every guard on the way cleans up. Loops ask [`requested`].
 
-use std::sync::{Arc, OnceLock, atomic::AtomicBool, atomic::Ordering};
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 static REQUESTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
@@ -23,4 +30,19 @@ pub fn listen() -> anyhow::Result<()> {
 /// Whether the user asked us to stop.
 pub fn requested() -> bool {
     REQUESTED.get().is_some_and(|flag| flag.load(Ordering::Relaxed))
+}
+
+/// Does `work` on a thread of its own, and abandons it as soon as the user asks us to stop. Only for work whose
+/// traces something else removes when this process ends, as the laboratory's reaper does.
+pub fn abandonable<T: Send + 'static>(
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    let worker = thread::spawn(work);
+    while !worker.is_finished() {
+        if requested() {
+            bail!("interrupted");
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

@@ -1,8 +1,12 @@
-//! `cargo xtask run`: the main job.
+//! `cargo xtask run`: the main job, in the laboratory or on this machine.
 
-use std::{ffi::OsString, os::unix::process::CommandExt as _};
+mod laboratory;
+mod report;
+mod screen;
 
-use anyhow::Context as _;
+use std::{ffi::OsString, os::unix::process::CommandExt as _, path::PathBuf};
+
+use anyhow::{Context as _, bail};
 
 use crate::{
     process,
@@ -20,20 +24,32 @@ pub struct Args {
 
 /// Sets up, builds, and runs the laboratory or the daemon.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    daemon(&args.daemon)
-}
-
-/// The daemon on this machine's own interfaces, in place of this process.
-fn daemon(arguments: &[OsString]) -> anyhow::Result<()> {
+    if args.daemon.is_empty() {
+        return in_laboratory();
+    }
     setup::run(Scope::Daemon)?;
-    build()?;
-    let binary = process::workspace().join("target/release/failover");
-    let error = std::process::Command::new(&binary).arg("run").args(arguments).exec();
+    let binary = build()?;
+    let error = std::process::Command::new(&binary).arg("run").args(&args.daemon).exec();
     Err(error).with_context(|| format!("start {}", binary.display()))
 }
 
-fn build() -> anyhow::Result<()> {
+fn in_laboratory() -> anyhow::Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        bail!(
+            "the laboratory is made of network namespaces, and only root may make them; type: sudo -E env PATH=\"$PATH\" cargo xtask run"
+        );
+    }
+    setup::run(Scope::Everything)?;
+    let binary = build()?;
+    // SAFETY: nothing has started a thread in this process yet.
+    unsafe { std::env::set_var("FAILOVER_BIN", binary) };
+    laboratory::run()
+}
+
+/// The daemon as operators run it.
+fn build() -> anyhow::Result<PathBuf> {
     let mut cargo = process::pinned(&setup::channel()?, "cargo");
     cargo.args(["build", "--release", "-p", "failover-user"]);
-    step::step("failover, release build", || process::run(&mut cargo))
+    step::step("failover, release build", || process::run(&mut cargo))?;
+    Ok(process::target().join("release/failover"))
 }

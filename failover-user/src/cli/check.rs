@@ -48,17 +48,18 @@ pub fn error_json(error: &ConfigError) -> Value {
     json!({ "schema": SCHEMA, "valid": false, "errors": errors })
 }
 
-/// The longest time from a server's death to `down`: it dies just after it answered; the next probe starts an
-/// interval later and runs into its time-out; then the others follow at the fast pace, each ending before the next.
-/// An interval's jitter comes on top.
+/// The longest time from a server's death to `down`: it dies just after it was asked; the next probe starts an
+/// interval later and runs into its time-out; the others follow at the fast pace, each after the end of the one
+/// before. Probes come up to a tenth later than their interval says.
 pub fn worst_detection(probe: &Probe) -> Duration {
-    let each = probe.fast_interval.max(probe.timeout);
-    probe.interval + probe.timeout + each * u32::from(probe.fall.get() - 1)
+    let late = |interval: Duration| interval * 11 / 10;
+    let each = late(probe.fast_interval).max(probe.timeout);
+    late(probe.interval) + probe.timeout + each * u32::from(probe.fall.get() - 1)
 }
 
-/// The shortest time from a server's first answer to `up`.
+/// The shortest time from a server's first answer to `up`. Probes come up to a tenth earlier than their interval says.
 pub fn least_recovery(probe: &Probe) -> Duration {
-    probe.hold_down.max(probe.interval * u32::from(probe.rise.get() - 1))
+    probe.hold_down.max(probe.interval * 9 / 10 * u32::from(probe.rise.get() - 1))
 }
 
 fn router(router: &Router) -> String {
@@ -139,7 +140,8 @@ fn up(probe: &Probe) -> String {
         1 => "1 answer".to_owned(),
         n => format!("{n} answers in a row"),
     };
-    format!("after {answers} and {}; packets return at once", format_duration(least_recovery(probe)))
+    let least = format_duration(least_recovery(probe));
+    format!("after {answers}, at least {least} after the first; packets return to the primary at once")
 }
 
 fn statuses(set: &StatusSet) -> String {
@@ -192,3 +194,6 @@ fn target_json(target: &Target) -> Value {
         "least_recovery_ms": millis(least_recovery(probe)),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,7 +29,7 @@ pub(super) fn invalid(invalid: &Invalid, color: bool) -> String {
         render(&mut out, &shown, color);
     }
     if invalid.more > 0 {
-        out.push_str(&format!("and {} more problems in {}\n", invalid.more, invalid.name));
+        out.push_str(&format!("\nand {} more problems in {}\n", invalid.more, invalid.name));
     }
     out
 }
@@ -44,6 +44,9 @@ pub(super) fn plain(message: &str, help: Option<&str>, color: bool) -> String {
 }
 
 fn render(out: &mut String, shown: &Shown<'_>, color: bool) {
+    if !out.is_empty() {
+        out.push('\n');
+    }
     let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
     if handler.render_report(out, shown).is_err() {

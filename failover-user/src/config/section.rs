@@ -76,6 +76,7 @@ pub(super) struct Section<'t> {
     /// Its header, or all of an inline table.
     pub span: Range<usize>,
     table: &'t DeTable<'t>,
+    known: &'static [&'static str],
 }
 
 /// One `word = value` of a table, or one element of a list.
@@ -108,12 +109,12 @@ impl<'t> Section<'t> {
                 None => unknown(word, key.span(), words, elsewhere),
             });
         }
-        Self { span, table }
+        Self { span, table, known: words.known }
     }
 
-    /// The word and its value, where it is there.
+    /// The word and its value, where it is there and at home.
     pub fn word(&self, name: &'static str) -> Option<Word<'t>> {
-        let value = self.table.get(name)?;
+        let value = self.known.contains(&name).then(|| self.table.get(name))??;
         Some(Word { name, span: value.span(), value: value.get_ref() })
     }
 

@@ -1,0 +1,126 @@
+//! The explanation of the sample, and of what is wrong.
+
+use serde_json::json;
+
+use super::*;
+use crate::config::parse;
+
+const SAMPLE: &str = include_str!("../../../../docs/failover.toml");
+
+fn probe(words: &str) -> Probe {
+    let text = format!(
+        "[router]\ninterfaces = [\"a\"]\n[[target]]\nname = \"a\"\naddress = \"192.0.2.1\"\nprobe = {{ {words} }}\n\
+         [[target.backup]]\nname = \"b\"\naddress = \"192.0.2.2\"\n"
+    );
+    parse("probe", &text).unwrap().config.targets.remove(0).probe
+}
+
+#[test]
+fn the_sample_is_explained() {
+    let text = explain(&parse("failover.toml", SAMPLE).unwrap());
+    let expected = "\
+The configuration is valid: 2 targets, no warnings.
+
+router
+  interfaces    wan0 (auto), lan0 (native)
+  control       /run/failover/control.sock
+  state         /var/lib/failover
+  pinned in     /sys/fs/bpf/failover
+  room for      262144 flows
+
+target paris at 192.0.2.10
+  sip/udp       192.0.2.10:5060 → nsp-1 198.51.100.20:5060, else nsp-2 198.51.100.30:15060
+  sip/tcp       192.0.2.10:5060 → nsp-1 198.51.100.20:5060, else nsp-2 198.51.100.30:15060
+  way back      all that nsp-1 sends from these ports comes from 192.0.2.10
+  way back      nsp-2 answers, and calls hosts that were steered to it, as 192.0.2.10
+  probed        SIP OPTIONS to sip/udp and sip/tcp every 1s, every 50ms after a failure; an answer may take 300ms
+  alive         SIP status 100–499, 600–699
+  down          after 2 failures in a row of any service: at worst 1s 700ms after death
+  up again      after 3 answers in a row, at least 10s after the first; packets return to the primary at once
+  none healthy  packets go to the primary, as without failover
+
+target lyon at 192.0.2.20
+  sip/udp       192.0.2.20:5060 → nsp-2 198.51.100.30:25060
+  sip/tcp:5080  192.0.2.20:5080 → nsp-2 198.51.100.30:25060
+  way back      nsp-2 answers, and calls hosts that were steered to it, as 192.0.2.20
+  probed        SIP OPTIONS to sip/udp and sip/tcp:5080 every 1s, every 50ms after a failure; an answer may take 300ms
+  alive         SIP status 100–499, 600–699
+  down          after 3 failures in a row of every service: at worst 2s after death
+  up again      after 3 answers in a row, at least 10s after the first; packets return to the primary at once
+  none healthy  packets go to the primary, as without failover
+";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn warnings_come_last_and_are_counted() {
+    let loaded = parse("x", &SAMPLE.replace("25060", "15060").replace("dedicated = true", "")).unwrap();
+    let text = explain(&loaded);
+    assert!(text.starts_with("The configuration is valid: 2 targets, 2 warnings.\n"), "{text}");
+    let last = text.lines().last().unwrap();
+    assert!(last.starts_with("warning: target paris: backup nsp-1"), "{last}");
+    assert_eq!(explain_json(&loaded)["warnings"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn the_sample_in_json() {
+    let value = explain_json(&parse("failover.toml", SAMPLE).unwrap());
+    assert_eq!(
+        (&value["schema"], &value["valid"], &value["warnings"]),
+        (&json!(1), &json!(true), &json!([]))
+    );
+    let paris = &value["targets"][0];
+    assert_eq!((&paris["name"], &paris["address"]), (&json!("paris"), &json!("192.0.2.10")));
+    let expected = json!({
+        "service": "sip/udp", "protocol": "sip", "transport": "udp", "port": 5060,
+        "backups": [
+            { "backup": "nsp-1", "address": "198.51.100.20", "port": 5060 },
+            { "backup": "nsp-2", "address": "198.51.100.30", "port": 15060 },
+        ],
+    });
+    assert_eq!(paris["services"][0], expected);
+    assert_eq!(
+        paris["backups"][0],
+        json!({ "name": "nsp-1", "address": "198.51.100.20", "dedicated": true })
+    );
+    assert_eq!((&paris["probe"]["fall"], &paris["worst_detection_ms"]), (&json!(2), &json!(1700)));
+    assert_eq!(value["targets"][1]["require"], json!("any"));
+}
+
+#[test]
+fn errors_in_json_have_places() {
+    let error = parse("x", "[router]\ninterfaces = [\"a\"]\nforward = \"kernel\"\n").unwrap_err();
+    let value = error_json(&error);
+    assert_eq!((&value["schema"], &value["valid"]), (&json!(1), &json!(false)));
+    assert_eq!(value["errors"].as_array().unwrap().len(), 2);
+    let kernel = &value["errors"][1];
+    assert_eq!((&kernel["line"], &kernel["column"]), (&json!(3), &json!(11)));
+    assert_eq!(kernel["message"], json!("`forward = \"kernel\"` is not supported yet"));
+    assert!(kernel["help"].as_str().unwrap().contains("write \"xdp\""));
+
+    let missing = crate::config::load(std::path::Path::new("/nonexistent/failover.toml")).unwrap_err();
+    let value = error_json(&missing);
+    assert_eq!((&value["errors"][0]["line"], &value["errors"][0]["column"]), (&json!(null), &json!(null)));
+    assert!(value["errors"][0]["message"].as_str().unwrap().contains("there is no such file"));
+}
+
+#[test]
+fn the_worst_detection_adds_up() {
+    let worst = |words| worst_detection(&probe(words)).as_millis();
+    assert_eq!(worst(""), 1100 + 300 + 2 * 300);
+    assert_eq!(worst("interval = \"100ms\", timeout = \"100ms\""), 110 + 100 + 2 * 100);
+    assert_eq!(worst("timeout = \"20ms\""), 1100 + 20 + 2 * 55);
+    assert_eq!(worst("fall = 1"), 1100 + 300);
+    assert_eq!(
+        worst("interval = \"1h\", timeout = \"1h\", fast_interval = \"1h\", fall = 255"),
+        (11 + 10 + 254 * 11) * 360_000
+    );
+}
+
+#[test]
+fn the_least_recovery_is_what_takes_longer() {
+    let least = |words| least_recovery(&probe(words)).as_millis();
+    assert_eq!(least(""), 10_000);
+    assert_eq!(least("hold_down = \"0s\""), 1800);
+    assert_eq!(least("hold_down = \"0s\", rise = 1"), 0);
+}

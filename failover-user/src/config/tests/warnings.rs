@@ -1,0 +1,74 @@
+//! What is odd.
+
+use super::{BACKUP, ROUTER, TARGET, file, right};
+
+const LYON: &str = "[[target]]\nname = \"lyon\"\naddress = \"192.0.2.20\"\n";
+
+fn warnings(text: &str) -> Vec<String> {
+    right(text).warnings
+}
+
+#[test]
+fn a_shared_backup_cannot_always_be_told_apart() {
+    let found = warnings(&format!("{ROUTER}{TARGET}{BACKUP}{LYON}{BACKUP}"));
+    let [warning] = found.as_slice() else { panic!("{found:?}") };
+    assert!(
+        warning
+            .starts_with("targets paris and lyon share the backup 198.51.100.20 at udp 5060 and tcp 5060: "),
+        "{warning}"
+    );
+    assert!(warning.contains("cannot always be told apart on the way back"), "{warning}");
+    assert!(warning.contains("Set `ports` or give another address"), "{warning}");
+}
+
+#[test]
+fn ports_of_its_own_tell_a_target_apart() {
+    let ports = "ports = { \"sip/udp\" = 15060, \"sip/tcp\" = 15060 }\n";
+    assert_eq!(warnings(&format!("{ROUTER}{TARGET}{BACKUP}{LYON}{BACKUP}{ports}")), [""; 0]);
+    let half = "ports = { \"sip/udp\" = 15060 }\n";
+    let found = warnings(&format!("{ROUTER}{TARGET}{BACKUP}{LYON}{BACKUP}{half}"));
+    assert!(found.len() == 1 && found[0].contains("198.51.100.20 at tcp 5060:"), "{found:?}");
+}
+
+#[test]
+fn many_targets_on_one_backup_give_one_warning() {
+    let targets: String =
+        (1..=9).map(|n| format!("[[target]]\nname = \"t{n}\"\naddress = \"192.0.2.{n}\"\n")).collect();
+    let found = warnings(&format!("{ROUTER}{}{targets}", BACKUP.replace("target", "defaults")));
+    let [warning] = found.as_slice() else { panic!("{found:?}") };
+    assert!(warning.starts_with("targets t1, t2, t3, t4, t5 and 4 more share the backup"), "{warning}");
+}
+
+#[test]
+fn a_backup_of_one_target_could_be_dedicated() {
+    let found = warnings(&file("", "", ""));
+    assert!(found.len() == 1 && found[0].contains("With `dedicated = true`"), "{found:?}");
+    for said in ["dedicated = true", "dedicated = false"] {
+        assert_eq!(warnings(&file("", "", said)), [""; 0]);
+    }
+}
+
+#[test]
+fn a_backup_may_be_a_target_itself() {
+    let itself = BACKUP.replace("198.51.100.20", "192.0.2.20");
+    let found = warnings(&format!("{ROUTER}{TARGET}{itself}{LYON}{BACKUP}dedicated = true\n"));
+    let [warning] = found.as_slice() else { panic!("{found:?}") };
+    assert!(warning.contains("backup nsp-1 (192.0.2.20) is itself the target lyon"), "{warning}");
+}
+
+#[test]
+fn two_services_on_one_port_cannot_always_be_told_apart() {
+    let services = "services = [\"sip/udp\", \"sip/udp:5080\"]";
+    let found = warnings(&file("", services, "dedicated = false\nports = { \"sip/udp:5080\" = 5060 }"));
+    let [warning] = found.as_slice() else { panic!("{found:?}") };
+    assert!(warning.contains("sip/udp and sip/udp:5080 lead to one port of backup nsp-1"), "{warning}");
+}
+
+#[test]
+fn a_pace_that_defeats_itself() {
+    let probe = "dedicated = true\n[target.probe]\ninterval = \"100ms\"\nfast_interval = \"200ms\"\ntimeout = \"300ms\"";
+    let found = warnings(&file("", "", probe));
+    let [fast, timeout] = found.as_slice() else { panic!("{found:?}") };
+    assert!(fast.contains("fast_interval (200ms) is longer than interval (100ms)"), "{fast}");
+    assert!(timeout.contains("timeout (300ms) is longer than interval (100ms)"), "{timeout}");
+}

@@ -1,0 +1,296 @@
+//! Every error, with its place. In the texts, `§` stands before each thing that is wrong.
+
+use super::{BACKUP, ROUTER, TARGET, file, wrong_at};
+
+/// (lines with one mark, what the message says, what the help says)
+type Row = (&'static str, &'static str, &'static str);
+
+/// Puts each row's lines into a file that is otherwise right, and compares.
+fn all(rows: &[Row], file: impl Fn(&str) -> String) {
+    for (lines, message, help) in rows {
+        let problems = wrong_at(&file(lines));
+        let [problem] = problems.as_slice() else { panic!("{lines}: {problems:?}") };
+        assert!(problem.message.contains(message), "{lines}: message: {}", problem.message);
+        let found = problem.help.as_deref().unwrap_or_default();
+        assert!(found.contains(help), "{lines}: help: {found}");
+    }
+}
+
+#[test]
+fn router() {
+    all(
+        &[
+            (
+                "§control_sock = 1",
+                "unknown word `control_sock` in [router]",
+                "did you mean `control_socket`?",
+            ),
+            ("§max-flows = 1", "unknown word `max-flows`", "did you mean `max_flows`?"),
+            ("§steer = \"nat\"", "unknown word `steer` in [router]", "`steer` is a word of [[target]]"),
+            ("§zzz = 1", "unknown word `zzz`", "expected one of interfaces, control_socket"),
+            ("max_flows = §1023", "from 1024 to 16777216, not `1023`", ""),
+            ("max_flows = §16777217", "from 1024 to 16777216", ""),
+            ("max_flows = §-1", "from 1024 to 16777216, not `-1`", ""),
+            ("max_flows = §99999999999999999999999", "from 1024 to 16777216", ""),
+            ("max_flows = §\"many\"", "must be a whole number from 1024 to 16777216, not a string", ""),
+            ("state_dir = §\"var/lib\"", "must be an absolute path, and `var/lib` is not", ""),
+            ("bpffs_dir = §\"\"", "must be an absolute path", ""),
+            ("bpffs_dir = §\"/a\\u0000b\"", "NUL", ""),
+            ("control_socket = §[]", "must be a path such as", ""),
+            ("forward = §\"kernel\"", "`forward = \"kernel\"` is not supported yet", "write \"xdp\""),
+            (
+                "forward = §\"xpd\"",
+                "`forward` cannot be `xpd`: expected one of \"xdp\", \"kernel\"",
+                "did you mean \"xdp\"?",
+            ),
+            ("§http_listen = \"127.0.0.1:9469\"", "`http_listen` is not supported yet", "failover stats"),
+            ("§hook = \"/etc/failover/hook\"", "`hook` is not supported yet", "failover events -f"),
+            ("§api_listen = \"0.0.0.0:9471\"", "`api_listen` is not supported yet", "control_socket"),
+            ("§api_tls = { certificate = \"a\", key = \"b\" }", "`api_tls` is not supported yet", ""),
+            ("§api_token_file = \"/etc/failover/token\"", "`api_token_file` is not supported yet", ""),
+        ],
+        |lines| file(lines, "", ""),
+    );
+    let long = format!("control_socket = §\"/{}\"", "x".repeat(107));
+    assert!(
+        wrong_at(&file(&long, "", ""))[0].message.contains("shorter than 108 bytes, and this one has 108")
+    );
+}
+
+#[test]
+fn interfaces() {
+    all(
+        &[
+            ("§[]", "`interfaces` is empty", "ip -br link"),
+            ("§\"wan0\"", "must be a list of interfaces such as [\"wan0\", \"lan0\"], not a string", ""),
+            ("[§7]", "must be the name of an interface such as \"wan0\", not an integer", "in quotes"),
+            ("[§\"\"]", "1 to 15 bytes", ""),
+            ("[§\"sixteen-bytes-xx\"]", "1 to 15 bytes", "ip -br link"),
+            ("[§\"a/b\"]", "`a/b` is no name of an interface", ""),
+            ("[§\"a b\"]", "no name of an interface", ""),
+            ("[§\"..\"]", "no name of an interface", ""),
+            ("[\"a\", §\"a\"]", "interface `a` is there twice", "leave one of them out"),
+            ("[\"a\", §{ name = \"a\", mode = \"native\" }]", "interface `a` is there twice", ""),
+            (
+                "[{ name = \"a\", mode = §\"nativ\" }]",
+                "expected one of \"auto\", \"native\", \"generic\"",
+                "did you mean \"native\"?",
+            ),
+            (
+                "[{ name = \"a\", §moed = \"auto\" }]",
+                "unknown word `moed` in an interface",
+                "did you mean `mode`?",
+            ),
+            ("[§{ mode = \"auto\" }]", "an interface needs `name`", "name = \"wan0\""),
+        ],
+        |value| format!("[router]\ninterfaces = {value}\n{TARGET}{BACKUP}"),
+    );
+}
+
+#[test]
+fn target() {
+    all(
+        &[
+            ("§fall = 3", "unknown word `fall` in [[target]]", "`fall` is a word of `probe`"),
+            ("§dedicated = true", "unknown word `dedicated`", "a word of [[target.backup]]"),
+            ("§adress = \"192.0.2.10\"", "unknown word `adress`", "did you mean `address`?"),
+            ("steer = §\"l2\"", "`steer = \"l2\"` is not supported yet", "write \"nat\""),
+            ("steer = §\"ipip\"", "`steer = \"ipip\"` is not supported yet", "write \"nat\""),
+            (
+                "steer = §\"NAT\"",
+                "cannot be `NAT`: expected one of \"nat\", \"l2\", \"ipip\"",
+                "did you mean \"nat\"?",
+            ),
+            ("steer = §1", "must be one of \"nat\", \"l2\", \"ipip\", not an integer", "in quotes"),
+            ("failback = §\"drain\"", "is not supported yet", "write \"immediate\""),
+            ("failback = §\"manual\"", "is not supported yet", "write \"immediate\""),
+            ("failback = §\"imediate\"", "cannot be `imediate`", "did you mean \"immediate\"?"),
+            ("affinity = §\"call\"", "`affinity = \"call\"` is not supported yet", "write \"flow\""),
+            ("affinity = §\"xyz\"", "expected one of \"flow\", \"call\"", ""),
+            (
+                "all_down = §\"backups\"",
+                "expected one of \"primary\", \"backup\", \"drop\"",
+                "did you mean \"backup\"?",
+            ),
+            ("require = §\"al\"", "expected one of \"all\", \"any\"", "did you mean \"all\"?"),
+            ("replay = §true", "`replay = true` is not supported yet", "write false"),
+            ("learn = §true", "`learn = true` is not supported yet", "write false"),
+            ("replay = §\"no\"", "must be true or false, not a string", ""),
+            ("§udp_idle = \"2h\"", "`udp_idle` is not supported yet", "leave it out"),
+            ("§tcp_idle = \"2h\"", "`tcp_idle` is not supported yet", "leave it out"),
+            ("§drain_limit = \"8h\"", "`drain_limit` is not supported yet", "leave it out"),
+            ("probe = §\"fast\"", "must be a table such as { interval", ""),
+        ],
+        |lines| file("", lines, ""),
+    );
+}
+
+#[test]
+fn names() {
+    all(
+        &[
+            ("§\"\"", "must not be empty", ""),
+            ("§\"pa ris\"", "letters, digits, `-`, `_` and `.` only", ""),
+            ("§\"pärис\"", "letters, digits", ""),
+            ("§\"-paris\"", "begins with a letter or a digit", ""),
+            ("§\"..\"", "begins with a letter or a digit", ""),
+            ("§12", "must be a name such as \"paris\", not an integer", "in quotes"),
+            (
+                "§\"a234567890123456789012345678901234567890123456789012345678901234\"",
+                "at most 63 bytes, this one 64",
+                "",
+            ),
+        ],
+        |name| format!("{ROUTER}[[target]]\naddress = \"192.0.2.10\"\nname = {name}\n{BACKUP}"),
+    );
+    all(
+        &[
+            ("§\"primary\"", "`primary` is a reserved word", ""),
+            ("§\"auto\"", "`auto` is a reserved word", ""),
+            ("§\"a b\"", "letters, digits", ""),
+        ],
+        |name| format!("{ROUTER}{TARGET}[[target.backup]]\naddress = \"198.51.100.20\"\nname = {name}\n"),
+    );
+}
+
+#[test]
+fn addresses() {
+    let rows: &[Row] = &[
+        (
+            "§\"sip.example.com\"",
+            "`sip.example.com` is a name, and `address` must be an address",
+            "while DNS is not",
+        ),
+        ("§\"localhost\"", "`localhost` is a name", ""),
+        ("§\"192.0.2\"", "`192.0.2` is not an address: expected an address such as", ""),
+        ("§\"192.0.2.010\"", "is not an address", ""),
+        ("§\"192.0.2.300\"", "is not an address", ""),
+        ("§\"\"", "is not an address", ""),
+        ("§\"192.0.2.10:5060\"", "an address alone, without port or prefix", "`services`"),
+        ("§\"192.0.2.10/32\"", "an address alone", ""),
+        ("§\"0.0.0.0\"", "0.0.0.0 is the unspecified address", ""),
+        ("§\"127.0.0.1\"", "127.0.0.1 is a loopback address", ""),
+        ("§\"224.0.1.41\"", "is a multicast address", ""),
+        ("§\"255.255.255.255\"", "is the broadcast address", ""),
+        ("§\"2001:db8::10\"", "the IPv6 address 2001:db8::10 is not supported yet", "IPv4 address alone"),
+        ("§\"::ffff:192.0.2.10\"", "is not supported yet", ""),
+        ("[\"192.0.2.10\", §\"2001:db8::10\"]", "the IPv6 address 2001:db8::10 is not supported yet", ""),
+        ("[\"192.0.2.10\", §\"192.0.2.11\"]", "two IPv4 addresses", "another [[target]]"),
+        ("§[]", "`address` is empty", ""),
+        ("[§7]", "must be an address such as \"192.0.2.10\", not an integer", ""),
+        ("§192.5", "must be an address such as \"192.0.2.10\", not a float", "in quotes"),
+    ];
+    all(rows, |address| format!("{ROUTER}[[target]]\nname = \"paris\"\naddress = {address}\n{BACKUP}"));
+    all(rows, |address| {
+        format!("{ROUTER}{TARGET}[[target.backup]]\nname = \"nsp-1\"\naddress = {address}\n")
+    });
+}
+
+#[test]
+fn services() {
+    all(
+        &[
+            ("§\"sip\"", "must be a list of services such as [\"sip\"], not a string", ""),
+            ("§[]", "`services` is empty", "[\"sip\"]"),
+            ("[§5060]", "must be a service such as", "in quotes"),
+            ("[§\"ras\"]", "service `ras` is not supported yet", "today \"sip\""),
+            ("[§\"h225\"]", "service `h225` is not supported yet", ""),
+            ("[§\"mgcp\"]", "service `mgcp` is not supported yet", ""),
+            ("[§\"megaco/udp\"]", "service `megaco/udp` is not supported yet", ""),
+            ("[§\"sips\"]", "service `sips` is not supported yet", ""),
+            ("[\"sip\", §\"sips/tcp:5071\"]", "service `sips/tcp:5071` is not supported yet", ""),
+            ("[§\"spi\"]", "`spi` is no service: expected one of \"sip\", \"sips\"", "did you mean \"sip\"?"),
+            ("[§\"SIP\"]", "`SIP` is no service", "did you mean \"sip\"?"),
+            ("[§\"http\"]", "`http` is no service", "sip/udp:5080"),
+            ("[§\"\"]", "is no service", ""),
+            ("[§\"sip:5080\"]", "`sip:5080` is no service", "\"sip/udp:5080\", \"sip/tcp:5080\""),
+            ("[§\"sip/sctp\"]", "no such transport: expected \"sip/udp\" or \"sip/tcp\"", ""),
+            ("[§\"sip/tls:5061\"]", "no such transport", "\"sips\""),
+            ("[§\"sips/udp\"]", "no such transport: expected \"sips/tcp\"", ""),
+            ("[§\"ras/tcp\"]", "no such transport: expected \"ras/udp\"", ""),
+            ("[§\"sip/udp:0\"]", "no such port: expected a number from 1 to 65535", ""),
+            ("[§\"sip/udp:65536\"]", "no such port", ""),
+            ("[§\"sip/udp:05060\"]", "no such port", ""),
+            ("[§\"sip/udp:+5060\"]", "no such port", ""),
+            ("[§\"sip/udp:\"]", "no such port", ""),
+            ("[§\"sip/udp:5060 \"]", "no such port", ""),
+            ("[\"sip\", §\"sip/udp\"]", "5060/udp is there twice", "leave one of them out"),
+            ("[\"sip/udp\", §\"sip/udp:5060\"]", "5060/udp is there twice", ""),
+        ],
+        |services| file("", &format!("services = {services}"), ""),
+    );
+}
+
+#[test]
+fn backup() {
+    all(
+        &[
+            ("dedicated = §1", "`dedicated` must be true or false, not an integer", ""),
+            ("ports = §15060", "must be a table of services and ports", ""),
+            (
+                "ports = { §\"sip/tcp\" = 1 }",
+                "`ports` names what is no service of target `paris`",
+                "\"sip/udp\"",
+            ),
+            ("ports = { §\"sip/udp:5080\" = 1 }", "what is no service of target `paris`", "\"sip/udp\""),
+            ("ports = { §\"ras/udp\" = 1 }", "what is no service of target", ""),
+            ("ports = { §sip = 15060 }", "`sip` in `ports` needs a transport", "\"sip/udp\" = …"),
+            ("ports = { §\"spi/udp\" = 1 }", "`spi/udp` is no service", "did you mean \"sip\"?"),
+            ("ports = { \"sip/udp\" = §0 }", "from 1 to 65535, not `0`", ""),
+            ("ports = { \"sip/udp\" = §65536 }", "from 1 to 65535", ""),
+            ("ports = { \"sip/udp\" = §\"15060\" }", "from 1 to 65535, not a string", ""),
+            ("ports = { \"sip/udp\" = 1, §\"sip/udp:5060\" = 2 }", "`ports` names sip/udp twice", ""),
+            ("§port = 15060", "unknown word `port` in [[target.backup]]", "did you mean `ports`?"),
+            ("§steer = \"nat\"", "unknown word `steer` in [[target.backup]]", "a word of [[target]]"),
+        ],
+        |lines| file("", "services = [\"sip/udp\"]", lines),
+    );
+    let several = file("", "services = [\"sip/udp:5070\", \"sip/udp:5080\"]", "ports = { §\"sip/udp\" = 1 }");
+    assert!(wrong_at(&several)[0].message.contains("without its port, and there are several"));
+    let one_port = "ports = { \"sip/udp:5070\" = 5080 }\ndedicated = §true";
+    let problems = wrong_at(&file("", "services = [\"sip/udp:5070\", \"sip/udp:5080\"]", one_port));
+    assert!(problems[0].message.contains("lead to one port of a dedicated backup"), "{problems:?}");
+}
+
+#[test]
+fn probe() {
+    all(
+        &[
+            ("interval = §\"1\"", "must be a duration such as \"300ms\" or \"1s\", not `1`", "its unit"),
+            ("interval = §\"fast\"", "must be a duration", "its unit"),
+            ("interval = §1", "must be a duration such as \"300ms\" or \"1s\", not an integer", "in quotes"),
+            ("interval = §\"0s\"", "must be from 10ms to 1h, not `0s`", ""),
+            ("interval = §\"2h\"", "must be from 10ms to 1h", ""),
+            ("interval = §\"99999999999999999999s\"", "must be a duration", ""),
+            ("fast_interval = §\"9ms\"", "`fast_interval` must be from 10ms to 1h", ""),
+            ("timeout = §\"9ms\"", "`timeout` must be from 10ms to 1h", ""),
+            ("hold_down = §\"61m\"", "`hold_down` must be from 0s to 1h", ""),
+            ("fall = §0", "`fall` must be a whole number from 1 to 255, not `0`", ""),
+            ("fall = §256", "from 1 to 255", ""),
+            ("rise = §1.5", "from 1 to 255, not a float", ""),
+            ("§interwal = \"1s\"", "unknown word `interwal` in `probe`", "did you mean `interval`?"),
+            ("§alive = [\"2xx\"]", "unknown word `alive`", "a word of the probe's `sip`"),
+            ("§ras = { request = \"lrq\" }", "`ras` is not supported yet", "SIP OPTIONS"),
+            ("§h225 = { request = \"status-enquiry\" }", "`h225` is not supported yet", ""),
+            ("§command = [\"/bin/true\"]", "`command` is not supported yet", ""),
+            ("sip = §true", "must be a table", ""),
+            ("sip.method = §\"INVITE\"", "probing with `INVITE` is not supported yet", "\"OPTIONS\""),
+            ("sip.method = §\"options\"", "case-sensitive", "did you mean \"OPTIONS\"?"),
+            ("sip.method = §\"NO WAY\"", "`NO WAY` is no SIP method", ""),
+            ("sip.method = §\"\"", "is no SIP method", ""),
+            ("sip.§tls = { verify = true }", "`tls` is not supported yet", ""),
+            ("sip.§foo = 1", "unknown word `foo`", "expected one of method, alive"),
+            ("sip.alive = §\"2xx\"", "must be a list of status codes", ""),
+            ("sip.alive = §[]", "no answer would count as alive", ""),
+            ("sip.alive = [\"2xx\", §\"7xx\"]", "`7xx` is no SIP status", ""),
+            ("sip.alive = [§\"2x\"]", "`2x` is no SIP status", ""),
+            ("sip.alive = [§\"99\"]", "`99` is no SIP status", ""),
+            (
+                "sip.alive = [§200]",
+                "must be a status code such as \"2xx\" or \"404\", not an integer",
+                "in quotes",
+            ),
+        ],
+        |lines| file("", "", &format!("[target.probe]\n{lines}")),
+    );
+}
