@@ -25,11 +25,7 @@ use tokio::{
 };
 
 use self::{core::Core, start::Started};
-use crate::{
-    config::ConfigError,
-    control::{journal::Journal, server},
-    dataplane,
-};
+use crate::control::{journal::Journal, server};
 
 /// How `failover run` was called.
 #[derive(Clone, Debug)]
@@ -77,29 +73,6 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     // One that is gone already is no error.
     let _ = std::fs::remove_file(&socket);
     core.end(options.detach_on_exit)
-}
-
-/// The exit code of an error of [`run`].
-pub fn exit(error: &anyhow::Error) -> u8 {
-    if error.downcast_ref::<ConfigError>().is_some() {
-        return 3;
-    }
-    match error.downcast_ref::<dataplane::Error>() {
-        Some(error) => error.exit(),
-        None if error.chain().any(is_permission) => 6,
-        None => 1,
-    }
-}
-
-/// What to do about an error of [`run`], where that is known.
-pub fn help(error: &anyhow::Error) -> Option<String> {
-    error.downcast_ref::<dataplane::Error>().and_then(dataplane::Error::help)
-}
-
-fn is_permission(cause: &(dyn std::error::Error + 'static)) -> bool {
-    cause
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 /// Tells systemd; without it there is nobody to tell.

@@ -53,7 +53,7 @@ impl Pins {
 
     /// The folder of this layout while its tables are made anew.
     pub fn next_layout(&self) -> PathBuf {
-        self.root.join(format!("v{ABI_VERSION}.next"))
+        self.root.join(format!("v{ABI_VERSION}-next"))
     }
 
     /// The folder of this layout's maps.
@@ -73,7 +73,7 @@ impl Pins {
 
     /// One interface's link.
     pub fn link(&self, interface: &str) -> PathBuf {
-        self.links().join(interface)
+        self.links().join(link_name(interface))
     }
 
     /// The names of the interfaces whose links are pinned.
@@ -81,7 +81,7 @@ impl Pins {
         let mut names: Vec<String> = fs::read_dir(self.links())
             .into_iter()
             .flatten()
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter_map(|entry| Some(interface_name(entry.ok()?.file_name().to_str()?)))
             .collect();
         names.sort();
         names
@@ -122,5 +122,28 @@ pub fn remove_folder(folder: &Path) -> Result<(), Error> {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Error::io(format!("remove {}", folder.display()), error)),
+    }
+}
+
+/// A dot in a name is reserved on a bpffs (EPERM), and VLAN devices have one.
+fn link_name(interface: &str) -> String {
+    interface.replace('%', "%25").replace('.', "%2e")
+}
+
+fn interface_name(link: &str) -> String {
+    link.replace("%2e", ".").replace("%25", "%")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{interface_name, link_name};
+
+    #[test]
+    fn names_without_dots_come_back() {
+        for interface in ["wan0", "eth0.100", "a.b%2ec", "%25", "50%"] {
+            let link = link_name(interface);
+            assert!(!link.contains('.'));
+            assert_eq!(interface_name(&link), interface);
+        }
     }
 }
