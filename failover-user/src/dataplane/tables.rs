@@ -99,13 +99,13 @@ impl Tables {
     ) {
         let origin = Origin { address: asked.address, port: asked.port, reserved: [0; 2], target };
         let id = ids.endpoint(&serves);
-        let server = Server {
+        let place = Server {
             address: serves.address,
             port: serves.port,
             flags: if dedicated { Server::DEDICATED } else { 0 },
             endpoint: id,
         };
-        self.servers.insert(ids.service(asked) * MAX_BACKUPS + n as u32, server);
+        self.servers.insert(ids.service(asked) * MAX_BACKUPS + n as u32, place);
         let endpoint = if dedicated {
             Endpoint { id, flags: Endpoint::DEDICATED, origin }
         } else {
