@@ -44,6 +44,9 @@ const EXIT_CODES: &str = "Exit codes:
 
 Errors are text on standard error, also with -o json.";
 
+/// Above the flags that every command takes.
+const GLOBAL: &str = "Global options";
+
 /// Keeps phones working when their SIP proxy or H.323 gatekeeper dies.
 ///
 /// A router with failover steers signalling packets to a backup within milliseconds when the primary dies, with no
@@ -60,19 +63,20 @@ struct Cli {
 #[derive(Debug, Args)]
 struct Global {
     /// The configuration file
-    #[arg(short, long, global = true, env = "FAILOVER_CONFIG", value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    #[arg(short, long, global = true, help_heading = GLOBAL, env = "FAILOVER_CONFIG", value_name = "FILE")]
+    #[arg(hide_env_values = true, default_value = crate::config::DEFAULT_PATH)]
     config: PathBuf,
     /// The daemon's control socket [default: as configured, else /run/failover/control.sock]
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "PATH")]
     socket: Option<PathBuf>,
     /// How to print
-    #[arg(short, long, global = true, value_enum, default_value_t)]
+    #[arg(short, long, global = true, help_heading = GLOBAL, value_enum, default_value_t)]
     output: Output,
     /// Print no colours (also: the variable `NO_COLOR`, or an output that is no terminal)
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     no_color: bool,
     /// Say more about what is done; twice: everything
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = GLOBAL, action = ArgAction::Count)]
     verbose: u8,
 }
 

@@ -13,7 +13,7 @@ use crate::control::message::Problem;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Nobody listens.
-    #[error("reach the daemon at {}: {source}; is it running?", path.display())]
+    #[error("reach the daemon at {}: {}; is it running?", path.display(), plainly(source))]
     Unreachable {
         /// The socket.
         path: PathBuf,
@@ -93,6 +93,15 @@ impl ClientError {
     }
 }
 
+/// The usual causes in words, the others in the system's.
+fn plainly(source: &io::Error) -> String {
+    match source.kind() {
+        ErrorKind::NotFound => "there is no such socket".to_owned(),
+        ErrorKind::ConnectionRefused => "nobody listens".to_owned(),
+        _ => source.to_string(),
+    }
+}
+
 /// Whom the socket is for, and the group that may use it.
 fn access(path: &Path) -> (String, Option<String>) {
     let Ok(socket) = std::fs::metadata(path) else {
@@ -139,10 +148,12 @@ mod tests {
 
     #[test]
     fn nobody_there_is_5_and_says_how_to_start_it() {
-        for kind in [ErrorKind::NotFound, ErrorKind::ConnectionRefused] {
+        for (kind, why) in
+            [(ErrorKind::NotFound, "there is no such socket"), (ErrorKind::ConnectionRefused, "nobody listens")]
+        {
             let error = ClientError::connect(Path::new("/run/failover/control.sock"), io::Error::from(kind));
             assert!(matches!(error, ClientError::Unreachable { .. }));
-            assert!(error.to_string().ends_with("is it running?"));
+            assert!(error.to_string().ends_with(&format!("{why}; is it running?")), "{error}");
             assert!(error.help().is_some_and(|help| help.contains("systemctl start failover")));
             assert_eq!(error.exit(), 5);
         }
