@@ -140,7 +140,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Man(arguments) => completions::man(&arguments),
         Command::Attach(arguments) if arguments.pass => interface::attach_pass(&session, &arguments),
         command => {
-            output::log(session.verbose());
+            output::log("error", session.verbose());
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime
                 .map_err(|source| Failure::new(1, format!("start the runtime: {source}")))?

@@ -38,6 +38,12 @@ pub enum ClientError {
         /// How long this waited.
         patience: Duration,
     },
+    /// Somebody listened, and went away in the middle.
+    #[error("the daemon at {} closed the connection before it had answered", path.display())]
+    Closed {
+        /// The socket.
+        path: PathBuf,
+    },
     /// What came back makes no sense.
     #[error("talk to the daemon at {}: {why}", path.display())]
     Odd {
@@ -55,7 +61,7 @@ impl ClientError {
     /// The exit code of a command that ends with this.
     pub fn exit(&self) -> u8 {
         match self {
-            Self::Unreachable { .. } | Self::Silent { .. } => 5,
+            Self::Unreachable { .. } | Self::Silent { .. } | Self::Closed { .. } => 5,
             Self::Denied { .. } => 6,
             Self::Odd { .. } => 1,
             Self::Problem(problem) => problem.exit,
@@ -73,9 +79,17 @@ impl ClientError {
             }
             Self::Denied { group: None, .. } => "run this as root".to_owned(),
             Self::Silent { .. } => "it is overloaded or stuck: look at its log".to_owned(),
+            Self::Closed { .. } => "it has stopped: start it with `systemctl start failover`".to_owned(),
             Self::Odd { .. } => "the command and the daemon may be of different versions".to_owned(),
             Self::Problem(problem) => return problem.help.clone(),
         })
+    }
+
+    /// What a failed exchange means.
+    pub(super) fn exchange(path: &Path, error: &hyper::Error) -> Self {
+        let path = path.to_owned();
+        // A reset is an I/O error below, and no parse error.
+        if error.is_parse() { Self::Odd { path, why: error.to_string() } } else { Self::Closed { path } }
     }
 
     /// What a failed connect means.
@@ -148,9 +162,10 @@ mod tests {
 
     #[test]
     fn nobody_there_is_5_and_says_how_to_start_it() {
-        for (kind, why) in
-            [(ErrorKind::NotFound, "there is no such socket"), (ErrorKind::ConnectionRefused, "nobody listens")]
-        {
+        for (kind, why) in [
+            (ErrorKind::NotFound, "there is no such socket"),
+            (ErrorKind::ConnectionRefused, "nobody listens"),
+        ] {
             let error = ClientError::connect(Path::new("/run/failover/control.sock"), io::Error::from(kind));
             assert!(matches!(error, ClientError::Unreachable { .. }));
             assert!(error.to_string().ends_with(&format!("{why}; is it running?")), "{error}");
