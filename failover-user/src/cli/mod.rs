@@ -1,7 +1,7 @@
 //! The command line: a file per noun, each with its arguments and what they do.
 //!
 //! Everything that a script may rely on is fixed: JSON on standard output is what [`crate::control::message`] says,
-//! exit codes are those of [`EXIT_CODES`]. Errors are text on standard error, `failover: …` and `help: …`, whatever
+//! exit codes are those of `EXIT_CODES`. Errors are text on standard error, `failover: …` and `help: …`, whatever
 //! the output format: standard output then stays empty, and the exit code tells the kind. (`check` is the exception:
 //! what is wrong with a configuration is its output.)
 
