@@ -269,7 +269,8 @@ fn tcp_phone(
     daemon.wait_serving("paris", "backup", SWITCH)?;
     let sent = Instant::now();
     assert_eq!(client.options(SWITCH)?, Outcome::Reset);
-    let switch = daemon.event_time("serving", Some("paris-backup"), death)?.context("no event about the switch")?;
+    let switch =
+        daemon.event_time("serving", Some("paris-backup"), death)?.context("no event about the switch")?;
     let reset = SystemTime::now().duration_since(switch)?;
     println!("RST {:.1?} after the bytes, {reset:.1?} after the switch", sent.elapsed());
     assert!(reset < Duration::from_secs(1), "{reset:?}");
