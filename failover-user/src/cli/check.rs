@@ -15,7 +15,6 @@ use crate::{
 
 /// What the configuration does, for a person.
 pub fn explain(loaded: &Loaded) -> String {
-    let mut out = String::new();
     let targets = &loaded.config.targets;
     let plural = if targets.len() == 1 { "" } else { "s" };
     let warnings = match loaded.warnings.len() {
@@ -23,16 +22,12 @@ pub fn explain(loaded: &Loaded) -> String {
         1 => "1 warning".to_owned(),
         n => format!("{n} warnings"),
     };
-    out.push_str(&format!("The configuration is valid: {} target{plural}, {warnings}.\n", targets.len()));
-    out.push_str(&router(&loaded.config.router));
-    for one in targets {
-        out.push('\n');
-        out.push_str(&target(one));
-    }
-    for warning in &loaded.warnings {
-        out.push_str(&format!("\nwarning: {warning}\n"));
-    }
-    out
+    let mut parts =
+        vec![format!("The configuration is valid: {} target{plural}, {warnings}.\n", targets.len())];
+    parts.push(router(&loaded.config.router));
+    parts.extend(targets.iter().map(target));
+    parts.extend(loaded.warnings.iter().map(|warning| format!("warning: {warning}\n")));
+    parts.join("\n")
 }
 
 /// The same in JSON.
@@ -65,7 +60,7 @@ pub fn least_recovery(probe: &Probe) -> Duration {
 fn router(router: &Router) -> String {
     let interface = |i: &Interface| format!("{} ({})", i.name, i.mode);
     let interfaces: Vec<_> = router.interfaces.iter().map(interface).collect();
-    let mut out = String::from("\nrouter\n");
+    let mut out = String::from("router\n");
     line(&mut out, "interfaces", interfaces.join(", "));
     line(&mut out, "control", router.control_socket.display());
     line(&mut out, "state", router.state_dir.display());

@@ -116,12 +116,11 @@ pub(super) async fn detach(session: &Session, arguments: &Detach) -> Result<(), 
 }
 
 async fn ask(client: &Client, only: Option<&str>) -> Result<Vec<String>, ClientError> {
-    let names = match only {
-        Some(name) => vec![name.to_owned()],
-        None => {
-            let interfaces = client.status().await?.router.interfaces.into_iter();
-            interfaces.filter(|interface| interface.attached).map(|interface| interface.name).collect()
-        }
+    let names = if let Some(name) = only {
+        vec![name.to_owned()]
+    } else {
+        let interfaces = client.status().await?.router.interfaces.into_iter();
+        interfaces.filter(|interface| interface.attached).map(|interface| interface.name).collect()
     };
     for name in &names {
         client.detach(name).await?;

@@ -115,7 +115,6 @@ enum Command {
     Man(completions::Man),
 }
 
-
 /// Runs the command line.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();

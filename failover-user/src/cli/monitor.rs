@@ -50,9 +50,10 @@ pub(super) fn judge(status: &Status) -> (State, String) {
     );
     findings.sort_by_key(|(state, _)| std::cmp::Reverse(*state));
     let state = findings.first().map_or(State::Ok, |(state, _)| *state);
-    let words = match findings.is_empty() {
-        true => format!("{} targets on their primary", status.targets.len()),
-        false => findings.into_iter().map(|(_, words)| words).collect::<Vec<_>>().join("; "),
+    let words = if findings.is_empty() {
+        format!("{} targets on their primary", status.targets.len())
+    } else {
+        findings.into_iter().map(|(_, words)| words).collect::<Vec<_>>().join("; ")
     };
     let word = match state {
         State::Ok => "OK",
@@ -135,10 +136,10 @@ mod tests {
         let (state, line) = judge(&status(vec![manual]));
         assert_eq!(state as u8, 1);
         assert!(line.starts_with("FAILOVER WARNING: paris is set to primary | "), "{line}");
-        let mut stale = status(vec![target("paris")]);
-        stale.router.stale = true;
-        assert_eq!(judge(&stale).0 as u8, 1);
-        assert!(judge(&stale).1.contains("stale=1"));
+        let mut unwatched = status(vec![target("paris")]);
+        unwatched.router.stale = true;
+        assert_eq!(judge(&unwatched).0 as u8, 1);
+        assert!(judge(&unwatched).1.contains("stale=1"));
         let mut loose = status(vec![target("paris")]);
         loose.router.interfaces = vec![interface("lan0", false)];
         assert_eq!(judge(&loose), (State::Warning, judge(&loose).1));

@@ -5,14 +5,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::{Timestamp, tz::TimeZone};
-
-use super::{
-    Global, Output,
-    failure::Failure,
-    output,
-    table::{View, terminal_width},
-};
+use super::{Global, Output, failure::Failure, output};
 use crate::{
     config::{self, ConfigError, model::Config},
     control::client::{Client, ClientError},
@@ -59,11 +52,6 @@ impl Session {
 
     pub(super) fn client(&self) -> Client {
         Client::new(self.socket())
-    }
-
-    /// For one moment: ages and widths on the screen.
-    pub(super) fn view(&self) -> View {
-        View { now: Timestamp::now(), zone: TimeZone::system(), width: terminal_width() }
     }
 
     /// A daemon's socket must be found even while the file of its next configuration is half written: so this asks
@@ -126,8 +114,11 @@ fn from_pinned<T>(
     }
     match pinned(&config) {
         Ok(answer) => Ok(answer),
-        // Neither a daemon nor maps: that there is no daemon is what matters.
-        Err(error) if error.exit() == 5 => Err(unreachable.into()),
+        // No daemon that answers, and no maps either: the first is what matters, the second may know what to do.
+        Err(error) if error.exit() == 5 => {
+            let help = error.help().or(unreachable.help()).unwrap_or_default();
+            Err(Failure::from(unreachable).help(help))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -155,6 +146,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataplane;
 
     #[test]
     fn the_socket_is_found_in_a_file_that_is_otherwise_wrong() {
@@ -201,8 +193,9 @@ mod tests {
 
     #[test]
     fn without_maps_or_configuration_the_daemon_is_what_is_missing() {
-        let nothing =
-            |config: &Config| Err(OfflineError::NotPinned { path: config.router.bpffs_dir.clone() });
+        let nothing = |config: &Config| {
+            Err(OfflineError::from(dataplane::Error::NotPinned { path: config.router.bpffs_dir.clone() }))
+        };
         let failure =
             from_pinned::<()>(unreachable(), Ok(config()), None, nothing).expect_err("nothing pinned");
         assert_eq!(failure.exit(), 5);
@@ -220,8 +213,8 @@ mod tests {
 
     #[test]
     fn durations_are_whole_seconds_below_a_year() {
-        assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
-        assert_eq!(duration("1d 12h"), Ok(Duration::from_secs(36 * 3600)));
+        assert_eq!(duration("2h"), Ok(Duration::from_hours(2)));
+        assert_eq!(duration("1d 12h"), Ok(Duration::from_hours(36)));
         assert_eq!(duration("1500ms"), Ok(Duration::from_secs(1)));
         for wrong in ["", "2", "-1h", "10ms", "0s", "5years", "soon"] {
             assert!(duration(wrong).is_err(), "{wrong}");

@@ -17,7 +17,7 @@ const ROUTER: &str = "(router)";
 
 pub(super) async fn run(session: &Session) -> Result<(), Failure> {
     let stats = session.look(session.client().stats().await, offline::stats)?;
-    output::value(session.output(), &stats, |stats| text(stats, &session.view()))
+    output::value(session.output(), &stats, |stats| text(stats, &View::here()))
 }
 
 fn text(stats: &Stats, view: &View) -> String {
@@ -25,13 +25,15 @@ fn text(stats: &Stats, view: &View) -> String {
     let targets = stats.targets.iter();
     let targets = targets.flat_map(|target| target.counts.iter().map(|count| row(&target.name, count)));
     let rows: Vec<_> = targets.chain(router).collect();
-    let counted = match rows.is_empty() {
-        true => "no packet was counted yet\n".to_owned(),
-        false => render(view, &["TARGET", "REASON", "PACKETS", "BYTES"], rows),
+    let counted = if rows.is_empty() {
+        "no packet was counted yet\n".to_owned()
+    } else {
+        render(view, &["TARGET", "REASON", "PACKETS", "BYTES"], rows)
     };
-    match stats.stale {
-        true => loud(Mood::Warn, "STALE: no daemon watches; the kernel counts on") + "\n\n" + &counted,
-        false => counted,
+    if stats.stale {
+        loud(Mood::Warn, "STALE: no daemon watches; the kernel counts on") + "\n\n" + &counted
+    } else {
+        counted
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) async fn run(session: &Session, arguments: &Arguments) -> Result<(), 
         };
     }
     let status = session.look(session.client().status().await, offline::status)?;
-    output::value(session.output(), &status, |status| text(status, &session.view()))
+    output::value(session.output(), &status, |status| text(status, &View::here()))
 }
 
 /// Goes on whatever happens to the daemon: this is when somebody watches.
@@ -52,7 +52,7 @@ async fn watch(session: &Session) -> Result<(), Failure> {
         second.tick().await;
         let answer = session.or_pinned(session.client().status().await, offline::status);
         match (answer, session.output()) {
-            (Ok((status, _)), Output::Text) => redraw(&text(&status, &session.view()))?,
+            (Ok((status, _)), Output::Text) => redraw(&text(&status, &View::here()))?,
             (Err(failure), Output::Text) => redraw(&failure.text(true))?,
             (Ok((status, _)), _) => output::value(Output::Jsonl, &status, |_| String::new())?,
             (Err(failure), _) => output::note(&failure.line()),
@@ -79,10 +79,10 @@ pub(super) fn text(status: &Status, view: &View) -> String {
             &(loud(Mood::Bad, &format!("{name} IS NOT ATTACHED: what comes in there is not steered")) + "\n");
     }
     if !status.targets.is_empty() {
-        text += &format!("\n{}\n{}", targets(&status.targets, view), servers(&status.targets, view));
+        let (targets, servers) = (targets(&status.targets, view), servers(&status.targets, view));
+        text += &["\n", &targets, "\n", &servers].concat();
     }
-    text += &format!("\n{}", interfaces(&status.router.interfaces, view));
-    text + "\n" + &daemon(&status.router)
+    text + "\n" + &interfaces(&status.router.interfaces, view) + "\n" + &daemon(&status.router)
 }
 
 /// How bad it is, in one line.
@@ -198,9 +198,10 @@ fn rows(target: &TargetStatus) -> Vec<Vec<Cell>> {
 
 fn interfaces(interfaces: &[InterfaceStatus], view: &View) -> String {
     let row = |interface: &InterfaceStatus| {
-        let state = match interface.attached {
-            true => colored(Mood::Good, "attached"),
-            false => colored(Mood::Bad, "NOT ATTACHED"),
+        let state = if interface.attached {
+            colored(Mood::Good, "attached")
+        } else {
+            colored(Mood::Bad, "NOT ATTACHED")
         };
         let (mode, reason) = (or_dash(interface.mode.as_deref()), or_dash(interface.reason.as_deref()));
         let reason = if interface.attached && interface.reason.is_none() { "".into() } else { reason };

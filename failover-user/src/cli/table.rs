@@ -17,6 +17,13 @@ pub(super) struct View {
     pub(super) width: Option<u16>,
 }
 
+impl View {
+    /// This terminal, now.
+    pub(super) fn here() -> Self {
+        Self { now: Timestamp::now(), zone: TimeZone::system(), width: terminal_width() }
+    }
+}
+
 /// How bad something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Mood {
@@ -42,7 +49,7 @@ impl From<Health> for Mood {
 }
 
 /// The width of the terminal that standard output is.
-pub(super) fn terminal_width() -> Option<u16> {
+fn terminal_width() -> Option<u16> {
     Table::new().width()
 }
 

@@ -86,13 +86,13 @@ pub(super) async fn run(session: &Session, command: Command) -> Result<(), Failu
 async fn list(session: &Session) -> Result<(), Failure> {
     let status = session.look(session.client().status().await, offline::status)?;
     let list = List { schema: SCHEMA, targets: status.targets };
-    output::value(session.output(), &list, |list| status::targets(&list.targets, &session.view()))
+    output::value(session.output(), &list, |list| status::targets(&list.targets, &View::here()))
 }
 
 async fn show(session: &Session, name: &str) -> Result<(), Failure> {
     let answer = session.client().target(name).await.map(Some);
     let detail = session.look(answer, |config| pinned(config, name))?.ok_or_else(|| unknown(name))?;
-    output::value(session.output(), &detail, |detail| text(detail, &session.view()))
+    output::value(session.output(), &detail, |detail| text(detail, &View::here()))
 }
 
 fn unknown(name: &str) -> Failure {
@@ -115,7 +115,7 @@ fn pinned(config: &Config, name: &str) -> Result<Option<TargetDetail>, OfflineEr
 async fn probe(session: &Session, name: &str) -> Result<(), Failure> {
     let detail = session.client().probe(name).await?;
     let targets = std::slice::from_ref(&detail.target);
-    output::value(session.output(), &detail, |_| status::servers(targets, &session.view()))
+    output::value(session.output(), &detail, |_| status::servers(targets, &View::here()))
 }
 
 async fn set(session: &Session, state: Admin, arguments: Set) -> Result<(), Failure> {
@@ -134,7 +134,7 @@ async fn set(session: &Session, state: Admin, arguments: Set) -> Result<(), Fail
             meaning(state, lasts)
         ));
     }
-    output::value(session.output(), &target, |target| outcome(target, &session.view()))
+    output::value(session.output(), &target, |target| outcome(target, &View::here()))
 }
 
 /// What an admin state means while nobody watches.

@@ -46,7 +46,7 @@ pub enum ConfigError {
         path: PathBuf,
         /// From 1.
         line: usize,
-        /// From 1, in bytes.
+        /// From 1, in characters.
         column: usize,
     },
     /// It was read, and it is wrong.
@@ -78,13 +78,10 @@ impl ConfigError {
     }
 
     pub(super) fn not_text(path: &Path, error: &FromUtf8Error) -> Self {
-        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line_start = before.iter().rposition(|&b| b == b'\n').map_or(0, |newline| newline + 1);
-        Self::NotText {
-            path: path.to_owned(),
-            line: before.iter().filter(|&&b| b == b'\n').count() + 1,
-            column: before.len() - line_start + 1,
-        }
+        let text = String::from_utf8_lossy(error.as_bytes());
+        // Up to the first wrong byte, the lossy text is the file itself.
+        let (line, column) = report::Places::new(&text).of(error.utf8_error().valid_up_to());
+        Self::NotText { path: path.to_owned(), line, column }
     }
 
     /// What to do, where the file as a whole is the problem.

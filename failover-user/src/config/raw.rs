@@ -79,11 +79,15 @@ pub(super) struct RawProbe {
 
 /// Reads the file. `None`: it is no TOML, and nothing beyond that can be said.
 pub(super) fn read(text: &str, problems: &mut Problems) -> Option<RawConfig> {
-    let (document, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        errors.iter().for_each(|error| problems.push(syntax(error, text)));
-        return None;
-    }
+    let document = match document(text) {
+        Ok(document) => document,
+        Err(errors) => {
+            for error in &errors {
+                problems.push(syntax(error, text));
+            }
+            return None;
+        }
+    };
     let root = Section::open(document.get_ref(), 0..0, &ROOT, &[&ROUTER, &TARGET], problems);
     let defaults = root.read("defaults", problems, |word, problems| {
         let table = word.table("a table: [defaults]", problems)?;
@@ -95,6 +99,17 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> Option<RawConfig> {
         defaults: value(defaults).unwrap_or_default(),
         targets: root.read("target", problems, targets),
     })
+}
+
+/// Every syntax error of a file that a person may have written. Of a larger one the first alone: each byte could be
+/// an error, and cost a hundred times its size.
+fn document(text: &str) -> Result<Spanned<DeTable<'_>>, Vec<Syntax>> {
+    const BY_HAND: usize = 1 << 20;
+    if text.len() > BY_HAND {
+        return DeTable::parse(text).map_err(|error| vec![error]);
+    }
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if errors.is_empty() { Ok(document) } else { Err(errors) }
 }
 
 fn syntax(error: &Syntax, text: &str) -> Problem {
@@ -188,7 +203,7 @@ fn targets(word: &Word<'_>, problems: &mut Problems) -> Option<Vec<RawTarget>> {
         let elsewhere = [&ROUTER, &PROBE, &BACKUP];
         Some(target(&Section::open(table, word.span, &TARGET, &elsewhere, problems), problems))
     };
-    let Some(list) = tables(word, "[[target]]", problems) else { return None };
+    let list = tables(word, "[[target]]", problems)?;
     let targets: Vec<_> = list.map(|word| read(word, problems)).collect();
     targets.into_iter().collect()
 }

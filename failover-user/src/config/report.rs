@@ -14,7 +14,7 @@ const WIDEST: usize = 400;
 
 /// The report of a file that was read and is wrong.
 pub(super) fn invalid(invalid: &Invalid, color: bool) -> String {
-    let mut out = String::new();
+    let mut parts = Vec::new();
     let mut places = Places::new(&invalid.text);
     let source = NamedSource::new(&invalid.name, printable(&invalid.text));
     for problem in &invalid.problems {
@@ -26,36 +26,33 @@ pub(super) fn invalid(invalid: &Invalid, color: bool) -> String {
         }
         let also = problem.also.as_ref().filter(|(span, _)| shows(&invalid.text, span));
         let shown = Shown { problem, also, message: &message, source: shown };
-        render(&mut out, &shown, color);
+        parts.push(render(&shown, color));
     }
     if invalid.more > 0 {
-        out.push_str(&format!("\nand {} more problems in {}\n", invalid.more, invalid.name));
+        parts.push(format!("and {} more problems in {}\n", invalid.more, invalid.name));
     }
-    out
+    parts.join("\n")
 }
 
 /// The report of a file that could not be read.
 pub(super) fn plain(message: &str, help: Option<&str>, color: bool) -> String {
     let mut problem = Problem::new(0..0, message, "");
     problem.help = help.map(str::to_owned);
-    let mut out = String::new();
-    render(&mut out, &Shown { problem: &problem, also: None, message, source: None }, color);
-    out
+    render(&Shown { problem: &problem, also: None, message, source: None }, color)
 }
 
-fn render(out: &mut String, shown: &Shown<'_>, color: bool) {
-    if !out.is_empty() {
-        out.push('\n');
-    }
+fn render(shown: &Shown<'_>, color: bool) -> String {
     let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
-    if handler.render_report(out, shown).is_err() {
+    let mut out = String::new();
+    if handler.render_report(&mut out, shown).is_err() {
         // A place that miette cannot draw must not hide what is wrong there.
         out.push_str(shown.message);
     }
     if !out.ends_with('\n') {
         out.push('\n');
     }
+    out
 }
 
 /// Lines and columns of ascending places: one walk over the text, however many are asked for.

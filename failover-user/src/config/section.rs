@@ -228,18 +228,17 @@ impl<'t> Word<'t> {
         if let Some((_, value)) = now.iter().find(|(word, _)| *word == text) {
             return Some(*value);
         }
-        let mut problem = match later.iter().find(|(word, _)| *word == text) {
-            Some((word, today)) => {
-                Problem::not_yet(self.span.clone(), &format!("`{} = \"{word}\"`", self.name), today)
-            }
-            None => {
-                let message = format!("`{}` cannot be {}: expected {expected}", self.name, quoted(text));
-                Problem::new(self.span.clone(), message, format!("expected {expected}"))
-            }
-        };
-        if problem.help.is_none() {
-            problem.help = nearest(text, all.into_iter()).map(|word| format!("did you mean \"{word}\"?"));
+        if let Some((word, today)) = later.iter().find(|(word, _)| *word == text) {
+            problems.push(Problem::not_yet(
+                self.span.clone(),
+                &format!("`{} = \"{word}\"`", self.name),
+                today,
+            ));
+            return None;
         }
+        let message = format!("`{}` cannot be {}: expected {expected}", self.name, quoted(text));
+        let mut problem = Problem::new(self.span.clone(), message, format!("expected {expected}"));
+        problem.help = nearest(text, all.into_iter()).map(|word| format!("did you mean \"{word}\"?"));
         problems.push(problem);
         None
     }

@@ -35,7 +35,9 @@ impl Default for Order {
 impl Order {
     /// A command, given now.
     pub fn given(set: &SetAdmin, now: Timestamp) -> Self {
-        let after = |seconds| i64::try_from(seconds).ok().and_then(|s| now.checked_add(jiff::SignedDuration::from_secs(s)).ok());
+        let after = |seconds| {
+            i64::try_from(seconds).ok().and_then(|s| now.checked_add(jiff::SignedDuration::from_secs(s)).ok())
+        };
         Self { state: set.state, until: set.for_s.and_then(after), reason: set.reason.clone() }
     }
 
@@ -122,8 +124,12 @@ impl Orders {
 
     /// Ends every order whose time is over, and names their targets.
     pub fn expire(&mut self, now: Timestamp) -> Result<Vec<String>, OrdersError> {
-        let over: Vec<String> =
-            self.targets.iter().filter(|(_, order)| order.is_over(now)).map(|(name, _)| name.clone()).collect();
+        let over: Vec<String> = self
+            .targets
+            .iter()
+            .filter(|(_, order)| order.is_over(now))
+            .map(|(name, _)| name.clone())
+            .collect();
         if !over.is_empty() {
             let mut targets = self.targets.clone();
             targets.retain(|_, order| !order.is_over(now));

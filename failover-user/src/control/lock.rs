@@ -46,7 +46,12 @@ pub fn take(state_dir: &Path) -> Result<fs::File, LockError> {
         .map_err(fails("make the state folder", state_dir))?;
     let path = state_dir.join("lock");
     let mut open = fs::OpenOptions::new();
-    let file = open.create(true).truncate(false).write(true).open(&path).map_err(fails("open the lock file", &path))?;
+    let file = open
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(fails("open the lock file", &path))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(Errno::WOULDBLOCK) => Err(LockError::Held { path }),

@@ -299,7 +299,7 @@ impl SetAdmin {
                 let error = "set the admin state: `auto` has no end, so it takes no duration";
                 Err(Problem::new(2, error).help("name a duration only with disabled, drain or primary"))
             }
-            Some(0) | Some(MAX_FOR_S..) => {
+            Some(0 | MAX_FOR_S..) => {
                 Err(Problem::new(2, "set the admin state: the duration must be between 1 second and a year"))
             }
             _ => Ok(()),

@@ -152,7 +152,8 @@ impl Core {
 
     /// One target, anew.
     pub(super) fn refresh(&mut self, index: usize, explain: bool) {
-        let (Some(target), Some(state)) = (self.config.targets.get(index), self.targets.get_mut(index)) else {
+        let (Some(target), Some(state)) = (self.config.targets.get(index), self.targets.get_mut(index))
+        else {
             return;
         };
         state.refresh(

@@ -22,8 +22,11 @@ impl Core {
         let Loaded { config, warnings, .. } =
             config::load(&self.path).map_err(|error| Problem::new(3, error.report(false)))?;
         if let Some(word) = unchangeable(&self.config, &config) {
-            return Err(Problem::new(1, format!("reload: [router] {word} cannot change while the daemon runs"))
-                .help("restart the daemon: it adopts what is attached, and no packet is lost"));
+            return Err(Problem::new(
+                1,
+                format!("reload: [router] {word} cannot change while the daemon runs"),
+            )
+            .help("restart the daemon: it adopts what is attached, and no packet is lost"));
         }
         let changes = changes(&self.config, &config);
         let (old, places) = self.carry_places(&config);

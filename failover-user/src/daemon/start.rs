@@ -47,8 +47,7 @@ impl Started {
         })?;
         let kind = if dataplane.adopted() { "adopted" } else { "started" };
         journal.record(Draft { kind: kind.into(), ..Draft::default() });
-        let mut started =
-            Self { loaded, orders, dataplane, events, devices, attached: Vec::new(), lock };
+        let mut started = Self { loaded, orders, dataplane, events, devices, attached: Vec::new(), lock };
         match started.bring_up() {
             Ok(()) => Ok(started),
             Err(error) => Err(started.undo(error.into())),

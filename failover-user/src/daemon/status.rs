@@ -10,7 +10,7 @@ use crate::{
     control::{
         journal::timestamp,
         message::{
-            BackupStatus, InterfaceStatus, Problem, ProbeStatus, RouterStatus, SCHEMA, Serving, Stats,
+            BackupStatus, InterfaceStatus, ProbeStatus, Problem, RouterStatus, SCHEMA, Serving, Stats,
             Status, TargetCounts, TargetDetail, TargetStatus,
         },
         server::{Command, Reply},
@@ -42,7 +42,8 @@ impl Core {
 
     fn status(&self) -> Result<Status, Problem> {
         let interfaces = self.config.router.interfaces.iter().map(|i| self.interface(&i.name)).collect();
-        let targets = (0..self.targets.len()).map(|index| self.target_status(index)).collect::<Result<_, _>>()?;
+        let targets =
+            (0..self.targets.len()).map(|index| self.target_status(index)).collect::<Result<_, _>>()?;
         Ok(Status {
             schema: SCHEMA,
             router: RouterStatus {
@@ -98,9 +99,10 @@ impl Core {
             steered_packets: counts.steered.packets,
             steered_bytes: counts.steered.bytes,
             returned_packets: counts.returned.packets,
-            pins: self.flows.as_ref().map(|flows| {
-                flows.get(&self.dataplane.id_of(target)).copied().unwrap_or_default()
-            }),
+            pins: self
+                .flows
+                .as_ref()
+                .map(|flows| flows.get(&self.dataplane.id_of(target)).copied().unwrap_or_default()),
             backups: backups
                 .map(|((backup, health), crew)| BackupStatus {
                     name: backup.name.clone(),
@@ -114,7 +116,8 @@ impl Core {
 
     fn probes(&self, target: &Target, index: usize) -> Vec<ProbeStatus> {
         let Some(state) = self.targets.get(index) else { return Vec::new() };
-        let names = std::iter::once("primary").chain(target.backups.iter().map(|backup| backup.name.as_str()));
+        let names =
+            std::iter::once("primary").chain(target.backups.iter().map(|backup| backup.name.as_str()));
         let crews = std::iter::once(&state.crew.primary).chain(&state.crew.backups);
         let mut probes = Vec::new();
         for (server, crew) in names.zip(crews) {

@@ -176,7 +176,9 @@ fn record_health(journal: &Journal, target: &Target, server: &str, from: Health,
 
 fn warn_left_out(journal: &Journal, target: &Target, server: &str, service: usize) {
     let service = target.services.get(service).map_or_else(String::new, ToString::to_string);
-    let reason = format!("{service} never answered, and does not count; leave it out of `services` if it is not there");
+    let reason = format!(
+        "{service} never answered, and does not count; leave it out of `services` if it is not there"
+    );
     tracing::warn!(target = %target.name, server, %reason);
     journal.record(Draft {
         kind: "warning".into(),

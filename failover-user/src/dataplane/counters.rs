@@ -103,7 +103,8 @@ impl FlowCounter {
     /// Walks the table: flows by target id.
     pub fn count(&self) -> Result<BTreeMap<u32, u64>, Error> {
         let map = MapData::from_pin(&self.path).and_then(Map::from_map_data);
-        let map = map.and_then(HashMap::<_, FlowKey, Return>::try_from).map_err(fails(names::RETURNS, "open"))?;
+        let map =
+            map.and_then(HashMap::<_, FlowKey, Return>::try_from).map_err(fails(names::RETURNS, "open"))?;
         let mut flows = BTreeMap::new();
         for entry in entries(&map, names::RETURNS)? {
             *flows.entry(entry?.1.origin.target).or_default() += 1;

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, io, time::Duration};
 use futures_util::StreamExt as _;
 use genetlink::GenetlinkHandle;
 use netlink_packet_core::{
-    DecodeError, Emitable, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+    DecodeError, DefaultNla, Emitable, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
     NlasIterator, ParseableParametrized,
 };
 use netlink_packet_generic::{GenlFamily, GenlHeader, GenlMessage};
@@ -138,8 +138,13 @@ async fn look(handle: &rtnetlink::Handle, generic: &GenetlinkHandle) -> Result<D
         }
         all.push(device);
     }
-    // Without the family (Linux before 6.3) nothing is redirected.
-    let redirectable = redirectable(&mut generic.clone()).await.unwrap_or_default();
+    let (mut generic, mut redirectable) = (generic.clone(), BTreeSet::new());
+    for device in &all {
+        // Without the family (Linux before 6.3), or without the device by now, nothing is redirected.
+        if is_redirectable(&mut generic, device.index).await == Some(true) {
+            redirectable.insert(device.index);
+        }
+    }
     Ok(Devices { all, redirectable })
 }
 
@@ -156,20 +161,17 @@ fn running(xdp: &[LinkXdp]) -> Option<(Mode, u32)> {
     Some((mode, program))
 }
 
-async fn redirectable(generic: &mut GenetlinkHandle) -> Option<BTreeSet<u32>> {
+/// Whether a device takes redirected frames. Each is asked for itself: the kernel's dump of this family does not mark
+/// its messages as parts of one (`NLM_F_MULTI`), and the netlink library ends it after the first.
+async fn is_redirectable(generic: &mut GenetlinkHandle, index: u32) -> Option<bool> {
     let mut header = NetlinkHeader::default();
-    header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-    let request = NetlinkMessage::new(header, GenlMessage::from_payload(Netdev::default()).into());
-    let mut answers = generic.request(request).await.ok()?;
-    let mut found = BTreeSet::new();
-    while let Some(answer) = answers.next().await {
-        if let NetlinkPayload::InnerMessage(message) = answer.ok()?.payload
-            && message.payload.features & Netdev::NDO_XMIT != 0
-        {
-            found.insert(message.payload.index);
-        }
+    header.flags = NLM_F_REQUEST;
+    let question = GenlMessage::from_payload(Netdev { index, features: 0 });
+    let mut answers = generic.request(NetlinkMessage::new(header, question.into())).await.ok()?;
+    match answers.next().await?.ok()?.payload {
+        NetlinkPayload::InnerMessage(answer) => Some(answer.payload.features & Netdev::NDO_XMIT != 0),
+        _ => None,
     }
-    Some(found)
 }
 
 /// A message of the `netdev` family (linux/netdev.h).
@@ -180,6 +182,11 @@ struct Netdev {
 }
 
 impl Netdev {
+    /// The only attribute of a question.
+    fn attribute(&self) -> DefaultNla {
+        DefaultNla::new(Self::IFINDEX, self.index.to_ne_bytes().to_vec())
+    }
+
     const VERSION: u8 = 1;
     const DEV_GET: u8 = 1;
     const IFINDEX: u16 = 1;
@@ -202,12 +209,13 @@ impl GenlFamily for Netdev {
 }
 
 impl Emitable for Netdev {
-    /// A dump has no attributes.
     fn buffer_len(&self) -> usize {
-        0
+        self.attribute().buffer_len()
     }
 
-    fn emit(&self, _: &mut [u8]) {}
+    fn emit(&self, buffer: &mut [u8]) {
+        self.attribute().emit(buffer);
+    }
 }
 
 impl ParseableParametrized<[u8], GenlHeader> for Netdev {

@@ -21,8 +21,8 @@ use crate::{
         admin::{Order, Orders, OrdersError},
         lock::{self, LockError},
         message::{
-            Admin, BackupStatus, InterfaceStatus, ProbeStatus, RouterStatus, SCHEMA, Serving, SetAdmin, Stats,
-            Status, TargetCounts, TargetStatus,
+            Admin, BackupStatus, InterfaceStatus, ProbeStatus, RouterStatus, SCHEMA, Serving, SetAdmin,
+            Stats, Status, TargetCounts, TargetStatus,
         },
     },
     director::{Serves, serves},
@@ -151,7 +151,11 @@ impl Pinned {
             backups: target
                 .backups
                 .iter()
-                .map(|backup| BackupStatus { name: backup.name.clone(), health: Health::Unknown, rtt_us: None })
+                .map(|backup| BackupStatus {
+                    name: backup.name.clone(),
+                    health: Health::Unknown,
+                    rtt_us: None,
+                })
                 .collect(),
             probes: probes(target),
         })
@@ -161,7 +165,8 @@ impl Pinned {
         let linked = self.pins.linked();
         let interface = |name: &str| {
             let device = devices.named(name);
-            let runs = device.and_then(|device| device.xdp).filter(|_| linked.iter().any(|link| link == name));
+            let runs =
+                device.and_then(|device| device.xdp).filter(|_| linked.iter().any(|link| link == name));
             InterfaceStatus {
                 name: name.to_owned(),
                 mode: runs.map(|(mode, _)| mode.to_string()),
@@ -244,7 +249,9 @@ pub fn detach(config: &Config, interface: Option<&str>) -> Result<Vec<String>, O
             Ok(vec![name.to_owned()])
         }
         Some(name) => Err(OfflineError::NotAttached { name: name.to_owned() }),
-        None if !pins.layout().exists() => Err(Error::NotPinned { path: config.router.bpffs_dir.clone() }.into()),
+        None if !pins.layout().exists() => {
+            Err(Error::NotPinned { path: config.router.bpffs_dir.clone() }.into())
+        }
         None => {
             pins.remove_all()?;
             Ok(linked)

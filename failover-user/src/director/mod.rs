@@ -12,11 +12,7 @@
 //!
 //! Never worse than nothing: a backup of which nothing good is known gets no packet, unless `all_down` says so.
 
-use crate::{
-    config::model::AllDown,
-    control::message::Admin,
-    health::Health,
-};
+use crate::{config::model::AllDown, control::message::Admin, health::Health};
 
 /// Who serves a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]

@@ -1,7 +1,6 @@
 use super::*;
 
-const HEALTHS: [Health; 5] =
-    [Health::Unknown, Health::Up, Health::Suspect, Health::Down, Health::Recovering];
+const HEALTHS: [Health; 5] = [Health::Unknown, Health::Up, Health::Suspect, Health::Down, Health::Recovering];
 
 fn auto(primary: Health, backups: &[Health], now: Serves) -> (Serves, Why) {
     decide(&Situation { admin: Admin::Auto, all_down: AllDown::Primary, primary, backups, now })
@@ -47,13 +46,8 @@ fn with_nobody_healthy_the_policy_decides() {
     ] {
         for (admin, why) in [(Admin::Auto, Why::AllDown), (Admin::Disabled, Why::DisabledWithoutBackup)] {
             let backups = [Health::Down, Health::Recovering];
-            let situation = Situation {
-                admin,
-                all_down,
-                primary: Health::Down,
-                backups: &backups,
-                now: Serves::Primary,
-            };
+            let situation =
+                Situation { admin, all_down, primary: Health::Down, backups: &backups, now: Serves::Primary };
             assert_eq!(decide(&situation), (expected, why));
         }
     }

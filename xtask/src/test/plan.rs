@@ -35,7 +35,8 @@ pub fn everything() -> Vec<Check> {
         check("documentation", documentation).with("RUSTDOCFLAGS", "-D warnings"),
         build(),
         check("unit and property tests", "test --workspace --exclude failover-ebpf --exclude failover-tests"),
-        check("tests in namespaces, with real peers", "test -p failover-tests"),
+        // What the tests under load measured is worth showing when they pass, too.
+        check("tests in namespaces, with real peers", "test -p failover-tests -- --show-output"),
     ]
 }
 

@@ -68,5 +68,5 @@ fn the_outcome_of_a_command_is_one_sentence() {
 #[test]
 fn without_a_daemon_auto_means_the_primary_and_an_end_needs_one() {
     assert!(meaning(Admin::Auto, None).contains("means the primary until a daemon returns"));
-    assert!(meaning(Admin::Disabled, Some(Duration::from_secs(7200))).contains("2h"));
+    assert!(meaning(Admin::Disabled, Some(Duration::from_hours(2))).contains("2h"));
 }

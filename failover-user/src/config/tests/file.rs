@@ -85,12 +85,16 @@ fn within_a_target() {
     one(&format!("{ROUTER}{TARGET}{BACKUP}{name}"), "called `nsp-1`", "a name of its own");
     let twice = "[[target.backup]]\nname = \"nsp-2\"\naddress = §\"198.51.100.20\"\n";
     one(&format!("{ROUTER}{TARGET}{BACKUP}{twice}"), "are at 198.51.100.20:5060/udp", "other `ports`");
-    let mut many = format!("{ROUTER}{TARGET}");
-    for n in 1..=10 {
+    let backup = |n| {
         let mark = if n == 9 { "§" } else { "" };
-        many.push_str(&format!("{mark}[[target.backup]]\nname = \"b{n}\"\naddress = \"10.0.0.{n}\"\n"));
-    }
-    one(&many, "at most 8 backups, this one has 10", "least preferred");
+        format!("{mark}[[target.backup]]\nname = \"b{n}\"\naddress = \"10.0.0.{n}\"\n")
+    };
+    let many: Vec<_> = (1..=10).map(backup).collect();
+    one(
+        &format!("{ROUTER}{TARGET}{}", many.concat()),
+        "at most 8 backups, this one has 10",
+        "least preferred",
+    );
 }
 
 #[test]
@@ -146,9 +150,15 @@ fn syntax() {
 }
 
 #[test]
+fn a_huge_file_shows_its_first_syntax_error() {
+    let flood = "=".repeat(1 << 20);
+    assert_eq!(wrong(&format!("a = 1\nb = x\n{flood}")).problems().len(), 1);
+}
+
+#[test]
 fn a_flood_of_problems_is_counted() {
-    let lines: String = (0..10_000).map(|n| format!("zz{n} = 1\n")).collect();
-    let error = wrong(&format!("{lines}{}", file("", "", "")));
+    let lines: Vec<_> = (0..10_000).map(|n| format!("zz{n} = 1\n")).collect();
+    let error = wrong(&format!("{}{}", lines.concat(), file("", "", "")));
     assert_eq!(error.problems().len(), 50);
     assert_eq!(error.problems()[49].line, Some(50));
     assert!(error.report(false).ends_with("and 9950 more problems in failover.toml\n"));

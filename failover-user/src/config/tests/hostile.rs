@@ -25,61 +25,62 @@ fn holds(config: &Config) {
     }
 }
 
+const TABLES: &[&str] =
+    &["[router]", "[defaults]", "[[target]]", "[[target.backup]]", "[target.probe]", "[target]", "[site]"];
+const WORDS: &[&str] = &[
+    "interfaces",
+    "max_flows",
+    "control_socket",
+    "name",
+    "address",
+    "services",
+    "steer",
+    "failback",
+    "ports",
+    "dedicated",
+    "probe",
+    "sip",
+    "sip.alive",
+    "sip.tls",
+    "fall",
+    "interval",
+    "backup",
+    "target",
+    "hook",
+    "bogus",
+];
+const VALUES: &[&str] = &[
+    "1",
+    "0",
+    "-1",
+    "1.5",
+    "true",
+    "\"\"",
+    "\"1s\"",
+    "\"sip\"",
+    "\"nat\"",
+    "\"l2\"",
+    "\"192.0.2.1\"",
+    "\"::1\"",
+    "[\"192.0.2.1\", \"::1\"]",
+    "[\"sip/udp:5080\", \"sip\"]",
+    "{ \"sip/udp\" = 1 }",
+    "{ name = \"a\" }",
+    "[]",
+    "[[]]",
+    "{}",
+    "1979-05-27",
+    "inf",
+    "\"\"\"\nx\"\"\"",
+    "[{ name = \"b\", address = \"192.0.2.9\" }]",
+    "\"é\"",
+];
+
 /// Pieces of configurations, good and bad.
 fn piece() -> impl Strategy<Value = String> {
-    let tables =
-        ["[router]", "[defaults]", "[[target]]", "[[target.backup]]", "[target.probe]", "[target]", "[site]"];
-    let words = [
-        "interfaces",
-        "max_flows",
-        "control_socket",
-        "name",
-        "address",
-        "services",
-        "steer",
-        "failback",
-        "ports",
-        "dedicated",
-        "probe",
-        "sip",
-        "sip.alive",
-        "sip.tls",
-        "fall",
-        "interval",
-        "backup",
-        "target",
-        "hook",
-        "bogus",
-    ];
-    let values = [
-        "1",
-        "0",
-        "-1",
-        "1.5",
-        "true",
-        "\"\"",
-        "\"1s\"",
-        "\"sip\"",
-        "\"nat\"",
-        "\"l2\"",
-        "\"192.0.2.1\"",
-        "\"::1\"",
-        "[\"192.0.2.1\", \"::1\"]",
-        "[\"sip/udp:5080\", \"sip\"]",
-        "{ \"sip/udp\" = 1 }",
-        "{ name = \"a\" }",
-        "[]",
-        "[[]]",
-        "{}",
-        "1979-05-27",
-        "inf",
-        "\"\"\"\nx\"\"\"",
-        "[{ name = \"b\", address = \"192.0.2.9\" }]",
-        "\"é\"",
-    ];
     prop_oneof![
-        prop::sample::select(tables.to_vec()).prop_map(str::to_owned),
-        (prop::sample::select(words.to_vec()), prop::sample::select(values.to_vec()))
+        prop::sample::select(TABLES).prop_map(str::to_owned),
+        (prop::sample::select(WORDS), prop::sample::select(VALUES))
             .prop_map(|(word, value)| format!("{word} = {value}")),
         "\\PC{0,20}",
     ]

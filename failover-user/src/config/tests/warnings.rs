@@ -32,9 +32,9 @@ fn ports_of_its_own_tell_a_target_apart() {
 
 #[test]
 fn many_targets_on_one_backup_give_one_warning() {
-    let targets: String =
+    let targets: Vec<_> =
         (1..=9).map(|n| format!("[[target]]\nname = \"t{n}\"\naddress = \"192.0.2.{n}\"\n")).collect();
-    let found = warnings(&format!("{ROUTER}{}{targets}", BACKUP.replace("target", "defaults")));
+    let found = warnings(&format!("{ROUTER}{}{}", BACKUP.replace("target", "defaults"), targets.concat()));
     let [warning] = found.as_slice() else { panic!("{found:?}") };
     assert!(warning.starts_with("targets t1, t2, t3, t4, t5 and 4 more share the backup"), "{warning}");
 }

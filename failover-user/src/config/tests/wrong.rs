@@ -273,6 +273,15 @@ fn probe() {
             ("§ras = { request = \"lrq\" }", "`ras` is not supported yet", "SIP OPTIONS"),
             ("§h225 = { request = \"status-enquiry\" }", "`h225` is not supported yet", ""),
             ("§command = [\"/bin/true\"]", "`command` is not supported yet", ""),
+        ],
+        |lines| file("", "", &format!("[target.probe]\n{lines}")),
+    );
+}
+
+#[test]
+fn sip_probe() {
+    all(
+        &[
             ("sip = §true", "must be a table", ""),
             ("sip.method = §\"INVITE\"", "probing with `INVITE` is not supported yet", "\"OPTIONS\""),
             ("sip.method = §\"options\"", "case-sensitive", "did you mean \"OPTIONS\"?"),

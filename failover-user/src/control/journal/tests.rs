@@ -105,7 +105,9 @@ fn writers_on_many_threads_leave_every_follower_with_one_unbroken_row() {
     let followers: Vec<_> = std::thread::scope(|scope| {
         let writers: Vec<_> = (0..4).map(|_| scope.spawn(|| drop(each(&journal)))).collect();
         let followers = (0..20).map(|_| journal.subscribe()).collect();
-        writers.into_iter().for_each(|writer| writer.join().expect("writer"));
+        for writer in writers {
+            writer.join().expect("writer");
+        }
         followers
     });
     for mut follower in followers {

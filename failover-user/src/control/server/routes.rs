@@ -76,14 +76,12 @@ impl Desk {
             self.commands.send(command(reply)).await.map_err(|_| stopping())?;
             answer.await.map_err(|_| stopping())?.map_err(Refusal::from)
         };
-        match timeout(patience, exchange).await {
-            Ok(answer) => answer.map(Json),
-            Err(_) => {
-                let problem = Problem::new(1, format!("the daemon did not answer within {patience:?}"))
-                    .help("it is overloaded or stuck: look at its log");
-                Err(Refusal::new(StatusCode::GATEWAY_TIMEOUT, problem))
-            }
-        }
+        let late = |_| {
+            let problem = Problem::new(1, format!("the daemon did not answer within {patience:?}"))
+                .help("it is overloaded or stuck: look at its log");
+            Refusal::new(StatusCode::GATEWAY_TIMEOUT, problem)
+        };
+        timeout(patience, exchange).await.map_err(late)?.map(Json)
     }
 }
 
