@@ -34,9 +34,13 @@ pub fn run() -> anyhow::Result<()> {
     let mut stage = step::step("laboratory: phones – router – primary, backup", || {
         interrupt::abandonable(Stage::build)
     })?;
+    step::note(&format!("{RATE} calls per second for {SECONDS} s, each of them talks for 3 s"));
     step::note(&format!(
-        "{RATE} calls per second for {SECONDS} s, each of them talks for 3 s; Ctrl-C ends it"
+        "the primary dies after {} s and runs again after {} s;",
+        DEATH.as_secs(),
+        RETURN.as_secs()
     ));
+    step::note("it serves again once it has answered for 10 s (hold_down). Ctrl-C ends it all.");
     let calls = Load::new(RATE, SECONDS).start(&stage.lab)?;
     let mut play = Play::new(calls);
     play.watch(&mut stage)?;

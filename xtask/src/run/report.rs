@@ -91,8 +91,12 @@ impl Report {
     }
 }
 
+/// Callers count in whole milliseconds.
 fn ms(time: Duration) -> String {
-    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+    match time.as_millis() {
+        0 => "under 1 ms".to_owned(),
+        milliseconds => format!("{milliseconds} ms"),
+    }
 }
 
 fn time(time: Option<Duration>) -> String {

@@ -72,6 +72,8 @@ impl Screen {
     pub fn erase(&mut self) {
         if self.drawn > 0 {
             anstream::print!("\x1b[{}F\x1b[J", self.drawn);
+            // Before anything is said on standard error.
+            let _ = stdout().flush();
             self.drawn = 0;
         }
     }
