@@ -38,6 +38,10 @@ struct Fib {
     destination_mac: [u16; 3],
 }
 
+/// As the helper takes it.
+#[allow(clippy::cast_possible_wrap)] // 64
+const FIB_LEN: i32 = size_of::<Fib>() as i32;
+
 const _: () = assert!(size_of::<Fib>() == size_of::<FibParams>());
 
 /// Asks the FIB. An error means that there is no usable route, and the packet stays as it was.
@@ -50,7 +54,7 @@ pub fn route(packet: &Packet, ip: &Ipv4, l4: &L4, change: &Change) -> Result<Rou
         destination_port: l4.destination.to_be_bytes(),
         total_len: ip.total_len,
         ifindex: packet.ingress(),
-        tos: ip.tos as u32,
+        tos: u32::from(ip.tos),
         source: [u32::from_ne_bytes(ip.source), 0, 0, 0],
         destination: [u32::from_ne_bytes(ip.destination), 0, 0, 0],
         vlan: 0,
@@ -67,9 +71,9 @@ pub fn route(packet: &Packet, ip: &Ipv4, l4: &L4, change: &Change) -> Result<Rou
             fib.source_port = change.port;
         }
     }
-    let params: *mut Fib = &mut fib;
+    let params: *mut Fib = &raw mut fib;
     // SAFETY: `params` points to a whole, initialised structure of the kernel's size (asserted above).
-    let answer = unsafe { bpf_fib_lookup(packet.context(), params.cast(), size_of::<Fib>() as i32, 0) };
+    let answer = unsafe { bpf_fib_lookup(packet.context(), params.cast(), FIB_LEN, 0) };
     match u32::try_from(answer) {
         Ok(BPF_FIB_LKUP_RET_SUCCESS) => {
             if maps::DEVICES.get_ifindex(fib.ifindex).is_none() {

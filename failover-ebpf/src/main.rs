@@ -5,7 +5,8 @@
 //! then on whatever fails is dropped, so that half a rewrite is never sent.
 #![no_std]
 #![no_main]
-#![allow(missing_docs)] // the program macros make items without documentation
+// The program macros make items without documentation, and hand contexts over by value.
+#![allow(missing_docs, clippy::needless_pass_by_value)]
 
 mod classify;
 mod encap;
