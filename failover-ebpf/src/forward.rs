@@ -12,30 +12,14 @@ use aya_ebpf::{
 use failover_common::reason::Reason;
 
 use crate::{
-    classify::{Change, Side},
     maps,
     packet::Packet,
     parse::{ip::Ipv4, l4::L4},
+    plan::{Change, Route, Side},
 };
 
 /// Linux's AF_INET.
 const AF_INET: u8 = 2;
-
-/// How a rewritten packet leaves.
-pub enum Route {
-    /// Out of this device at once.
-    Redirect {
-        /// The egress device.
-        ifindex: u32,
-        /// Its MAC address, as 16-bit words of the frame.
-        source: [u16; 3],
-        /// The next hop's MAC address, as 16-bit words of the frame.
-        destination: [u16; 3],
-    },
-    /// The kernel routes it: the neighbour is not resolved yet, it must be fragmented, it is for this very host, or
-    /// the device takes no redirected frames.
-    Kernel,
-}
 
 /// `struct bpf_fib_lookup` of the kernel's UAPI, for IPv4: plain words, so that no byte of it is left unset.
 #[repr(C)]

@@ -13,6 +13,7 @@ mod forward;
 mod maps;
 mod packet;
 mod parse;
+mod plan;
 mod record;
 mod rewrite;
 mod steer;
@@ -20,6 +21,7 @@ mod steer;
 use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
 use failover_common::reason::Reason;
 use packet::Packet;
+use plan::Route;
 
 /// What becomes of a packet.
 enum Verdict {
@@ -68,8 +70,8 @@ fn walk(packet: &mut Packet) -> Verdict {
     }
     record::done(packet, &plan);
     match plan.route {
-        forward::Route::Redirect { ifindex, .. } => Verdict::Redirect(ifindex),
-        forward::Route::Kernel => Verdict::Pass,
+        Route::Redirect { ifindex, .. } => Verdict::Redirect(ifindex),
+        Route::Kernel => Verdict::Pass,
     }
 }
 

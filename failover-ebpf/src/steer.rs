@@ -10,9 +10,9 @@ use failover_common::{
 use aya_ebpf::{bindings::BPF_ANY, helpers::generated::bpf_ktime_get_coarse_ns, maps::LruHashMap};
 
 use crate::{
-    classify::{Change, Side, Stop, Wish, availability, is_own_host},
-    maps,
+    maps::{self, availability, is_own_host},
     parse::{ip::Ipv4, l4::L4},
+    plan::{Change, Side, Stop, Wish},
 };
 
 /// A packet to a target's service: to the backup, where one serves.
