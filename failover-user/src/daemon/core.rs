@@ -3,7 +3,12 @@
 //! It never waits for a prober or a command's sender: both may be waiting for it. A report that changes who serves is
 //! in the availability map before the next message is looked at.
 
-use std::{collections::BTreeMap, fs::File, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    path::PathBuf,
+    time::Duration,
+};
 
 use failover_common::{event::Kind, key::unmapped};
 use jiff::Timestamp;
@@ -53,6 +58,8 @@ pub struct Core {
     pub(super) devices: Watch,
     /// Flows by target id, when they were last counted.
     pub(super) flows: Option<BTreeMap<u32, u64>>,
+    /// Interfaces that the operator took the data plane off; nothing but the operator puts it back.
+    pub(super) taken_off: BTreeSet<String>,
     pub(super) started: Instant,
     pub(super) commands: mpsc::Sender<Command>,
     kernel: KernelEvents,
@@ -98,6 +105,7 @@ impl Core {
             targets,
             devices: started.devices,
             flows: None,
+            taken_off: BTreeSet::new(),
             started: Instant::now(),
             commands,
             kernel: KernelEvents::new(started.events)?,
@@ -303,7 +311,7 @@ impl Core {
                 let gone = self.dataplane.detach(&interface.name);
                 self.interface_event(&interface.name, "attached", "gone", &gone);
             }
-            if index.is_some() {
+            if index.is_some() && !self.taken_off.contains(&interface.name) {
                 let again = self.dataplane.attach(&interface.name, interface.mode);
                 self.interface_event(&interface.name, "gone", "attached", &again);
             }

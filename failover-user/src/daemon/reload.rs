@@ -93,6 +93,8 @@ impl Core {
             }
             attached.push(interface.name.clone());
         }
+        // A reload makes everything as the configuration says.
+        self.taken_off.clear();
         Ok(())
     }
 
