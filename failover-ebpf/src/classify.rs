@@ -1,91 +1,18 @@
 //! Is a packet ours, and what is to be done with it? Reads only: whatever stops here passes untouched.
 
 use failover_common::{
-    key::{self, EndpointKey, HostKey},
+    key::{self, EndpointKey},
     reason::Reason,
-    value::{Availability, PortBitmap},
+    value::PortBitmap,
 };
 
 use crate::{
-    forward::{self, Route},
-    maps,
+    forward, maps,
     packet::Packet,
     parse::{eth, ip, ip::Ipv4, l4, l4::L4},
+    plan::{Plan, Side, Stop, Wish},
     steer,
 };
-
-/// A packet's visit ends before anything was written.
-pub struct Stop {
-    /// Why.
-    pub reason: Reason,
-    /// Target id; 0 where no target is concerned.
-    pub target: u32,
-    /// The policy says drop (`all_down = "drop"`); else it passes.
-    pub drop: bool,
-}
-
-impl From<Reason> for Stop {
-    #[inline(always)]
-    fn from(reason: Reason) -> Self {
-        Self { reason, target: 0, drop: false }
-    }
-}
-
-impl Stop {
-    /// A packet about `target` passes.
-    #[inline(always)]
-    pub const fn pass(reason: Reason, target: u32) -> Self {
-        Self { reason, target, drop: false }
-    }
-}
-
-/// Which end of the packet gets another address.
-#[derive(Clone, Copy)]
-pub enum Side {
-    /// The destination: towards a backup.
-    Destination,
-    /// The source: back from a backup.
-    Source,
-}
-
-/// The other address and port.
-#[derive(Clone, Copy)]
-pub struct Change {
-    /// Which end.
-    pub side: Side,
-    /// The new address, network order.
-    pub address: [u8; 4],
-    /// The new port, network order.
-    pub port: [u8; 2],
-}
-
-/// Everything that is to be done, decided; nothing is written yet.
-pub struct Plan {
-    /// Target id.
-    pub target: u32,
-    /// The availability's generation; 0 on the way back.
-    pub generation: u32,
-    /// Parsed headers.
-    pub ip: Ipv4,
-    /// Parsed headers.
-    pub l4: L4,
-    /// What is rewritten.
-    pub change: Change,
-    /// Where the packet leaves.
-    pub route: Route,
-}
-
-/// What a stage wants done with a packet.
-pub struct Wish {
-    /// Target id.
-    pub target: u32,
-    /// As in [`Plan`].
-    pub generation: u32,
-    /// What is rewritten.
-    pub change: Change,
-    /// The backup endpoint under which the way back is remembered; 0: it needs no memory.
-    pub flow: u32,
-}
 
 /// Decides; the flow's memory is the only thing written on the way.
 #[inline(always)]
@@ -133,23 +60,4 @@ fn classify(ip: &Ipv4, l4: &L4) -> Result<Wish, Stop> {
 fn signalling(bitmap: &PortBitmap, port: u16, tcp: bool) -> bool {
     let (word, bit) = PortBitmap::place(port, tcp);
     bitmap.0.get(word).is_some_and(|word| word & bit != 0)
-}
-
-/// Who serves `target`; the primary where the map has no such row.
-#[inline(always)]
-pub fn availability(target: u32) -> Availability {
-    match maps::AVAILABILITY.get_ptr(target) {
-        // SAFETY: the pointer is to a live array element; a volatile load of 8 aligned bytes is one load, so the
-        // daemon's store is seen whole or not at all.
-        Some(value) => unsafe { core::ptr::read_volatile(value) },
-        None => Availability::default(),
-    }
-}
-
-/// Whether the IPv4 host belongs to `target`.
-#[inline(always)]
-pub fn is_own_host(host: [u8; 4], target: u32) -> bool {
-    let key = HostKey { address: key::mapped(host), target };
-    // SAFETY: only its presence is looked at.
-    unsafe { maps::HOSTS.get(key) }.is_some()
 }

@@ -12,30 +12,14 @@ use aya_ebpf::{
 use failover_common::reason::Reason;
 
 use crate::{
-    classify::{Change, Side},
     maps,
     packet::Packet,
     parse::{ip::Ipv4, l4::L4},
+    plan::{Change, Route, Side},
 };
 
 /// Linux's AF_INET.
 const AF_INET: u8 = 2;
-
-/// How a rewritten packet leaves.
-pub enum Route {
-    /// Out of this device at once.
-    Redirect {
-        /// The egress device.
-        ifindex: u32,
-        /// Its MAC address, as 16-bit words of the frame.
-        source: [u16; 3],
-        /// The next hop's MAC address, as 16-bit words of the frame.
-        destination: [u16; 3],
-    },
-    /// The kernel routes it: the neighbour is not resolved yet, it must be fragmented, it is for this very host, or
-    /// the device takes no redirected frames.
-    Kernel,
-}
 
 /// `struct bpf_fib_lookup` of the kernel's UAPI, for IPv4: plain words, so that no byte of it is left unset.
 #[repr(C)]
@@ -54,6 +38,10 @@ struct Fib {
     destination_mac: [u16; 3],
 }
 
+/// As the helper takes it.
+#[allow(clippy::cast_possible_wrap)] // 64
+const FIB_LEN: i32 = size_of::<Fib>() as i32;
+
 const _: () = assert!(size_of::<Fib>() == size_of::<FibParams>());
 
 /// Asks the FIB. An error means that there is no usable route, and the packet stays as it was.
@@ -66,7 +54,7 @@ pub fn route(packet: &Packet, ip: &Ipv4, l4: &L4, change: &Change) -> Result<Rou
         destination_port: l4.destination.to_be_bytes(),
         total_len: ip.total_len,
         ifindex: packet.ingress(),
-        tos: ip.tos as u32,
+        tos: u32::from(ip.tos),
         source: [u32::from_ne_bytes(ip.source), 0, 0, 0],
         destination: [u32::from_ne_bytes(ip.destination), 0, 0, 0],
         vlan: 0,
@@ -83,9 +71,9 @@ pub fn route(packet: &Packet, ip: &Ipv4, l4: &L4, change: &Change) -> Result<Rou
             fib.source_port = change.port;
         }
     }
-    let params: *mut Fib = &mut fib;
+    let params: *mut Fib = &raw mut fib;
     // SAFETY: `params` points to a whole, initialised structure of the kernel's size (asserted above).
-    let answer = unsafe { bpf_fib_lookup(packet.context(), params.cast(), size_of::<Fib>() as i32, 0) };
+    let answer = unsafe { bpf_fib_lookup(packet.context(), params.cast(), FIB_LEN, 0) };
     match u32::try_from(answer) {
         Ok(BPF_FIB_LKUP_RET_SUCCESS) => {
             if maps::DEVICES.get_ifindex(fib.ifindex).is_none() {

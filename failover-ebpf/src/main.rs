@@ -5,7 +5,8 @@
 //! then on whatever fails is dropped, so that half a rewrite is never sent.
 #![no_std]
 #![no_main]
-#![allow(missing_docs)] // the program macros make items without documentation
+// The program macros make items without documentation, and hand contexts over by value.
+#![allow(missing_docs, clippy::needless_pass_by_value)]
 
 mod classify;
 mod encap;
@@ -13,6 +14,7 @@ mod forward;
 mod maps;
 mod packet;
 mod parse;
+mod plan;
 mod record;
 mod rewrite;
 mod steer;
@@ -20,6 +22,7 @@ mod steer;
 use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
 use failover_common::reason::Reason;
 use packet::Packet;
+use plan::Route;
 
 /// What becomes of a packet.
 enum Verdict {
@@ -68,8 +71,8 @@ fn walk(packet: &mut Packet) -> Verdict {
     }
     record::done(packet, &plan);
     match plan.route {
-        forward::Route::Redirect { ifindex, .. } => Verdict::Redirect(ifindex),
-        forward::Route::Kernel => Verdict::Pass,
+        Route::Redirect { ifindex, .. } => Verdict::Redirect(ifindex),
+        Route::Kernel => Verdict::Pass,
     }
 }
 

@@ -8,7 +8,7 @@ use aya_ebpf::{
     maps::{Array, DevMapHash, HashMap, LruHashMap, PerCpuArray, RingBuf},
 };
 use failover_common::{
-    key::{ClientKey, EndpointKey, FlowKey, HostKey},
+    key::{ClientKey, EndpointKey, FlowKey, HostKey, mapped},
     value::{Availability, Counter, Endpoint, PortBitmap, Return, Server, Service},
 };
 
@@ -67,3 +67,22 @@ pub static ANNOUNCED: Array<u32> = Array::with_max_entries(64, 0);
 /// Reserve and submit are the kernel's to order.
 #[map]
 pub static EVENTS: RingBuf = RingBuf::with_byte_size(64 * 1024, 0);
+
+/// Who serves `target`; the primary where the map has no such row.
+#[inline(always)]
+pub fn availability(target: u32) -> Availability {
+    match AVAILABILITY.get_ptr(target) {
+        // SAFETY: the pointer is to a live array element; a volatile load of 8 aligned bytes is one load, so the
+        // daemon's store is seen whole or not at all.
+        Some(value) => unsafe { core::ptr::read_volatile(value) },
+        None => Availability::default(),
+    }
+}
+
+/// Whether the IPv4 host belongs to `target`.
+#[inline(always)]
+pub fn is_own_host(host: [u8; 4], target: u32) -> bool {
+    let key = HostKey { address: mapped(host), target };
+    // SAFETY: only its presence is looked at.
+    unsafe { HOSTS.get(key) }.is_some()
+}

@@ -9,10 +9,9 @@ use failover_common::{
 };
 
 use crate::{
-    classify::{Plan, Side},
-    forward::Route,
     maps,
     packet::Packet,
+    plan::{Plan, Route, Side},
 };
 
 /// Counts the packet under `target` and `reason`.

@@ -4,10 +4,9 @@
 use failover_common::{checksum::Difference, key};
 
 use crate::{
-    classify::{Plan, Side},
-    forward::Route,
     packet::{OutOfBounds, Packet},
     parse::{eth, ip, l4},
+    plan::{Plan, Route, Side},
 };
 
 /// Carries out `plan`. An error after the first write means that the packet must not leave.

@@ -10,9 +10,9 @@ use failover_common::{
 use aya_ebpf::{bindings::BPF_ANY, helpers::generated::bpf_ktime_get_coarse_ns, maps::LruHashMap};
 
 use crate::{
-    classify::{Change, Side, Stop, Wish, availability, is_own_host},
-    maps,
+    maps::{self, availability, is_own_host},
     parse::{ip::Ipv4, l4::L4},
+    plan::{Change, Side, Stop, Wish},
 };
 
 /// A packet to a target's service: to the backup, where one serves.
@@ -32,7 +32,7 @@ pub fn to_service(ip: &Ipv4, l4: &L4, service: &Service) -> Result<Wish, Stop> {
     if is_own_host(ip.source, target) {
         return Err(pass(Reason::BetweenServers));
     }
-    let row = service.service.wrapping_mul(MAX_BACKUPS) + now.serving() as u32 - 1;
+    let row = service.service.wrapping_mul(MAX_BACKUPS) + u32::from(now.serving()) - 1;
     let server = maps::SERVERS.get(row).filter(|s| s.endpoint != 0).ok_or(pass(Reason::NoEndpoint))?;
     let address = unmapped(server.address).ok_or(pass(Reason::NoEndpoint))?;
     Ok(Wish {

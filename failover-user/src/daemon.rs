@@ -68,10 +68,8 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     .await;
     notify(&[sd_notify::NotifyState::Stopping]);
     let _ = stop.send(());
-    // A follower of events may hold its connection; it is cut when the runtime ends.
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(1), server).await;
-    // One that is gone already is no error.
-    let _ = std::fs::remove_file(&socket);
+    // The server ends its followers and removes its socket; that is bounded in time.
+    server.await?;
     core.end(options.detach_on_exit)
 }
 

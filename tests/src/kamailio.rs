@@ -38,8 +38,6 @@ impl Role {
     pub const PRIMARY: Self = Self { name: "primary", address: at(PRIMARY), advertise: None };
     /// The backup of the standard laboratory, speaking for the primary.
     pub const BACKUP: Self = Self { name: "backup", address: at(BACKUP), advertise: Some(at(PRIMARY)) };
-    /// The backup of the standard laboratory, speaking for itself.
-    pub const PLAIN_BACKUP: Self = Self { name: "backup", address: at(BACKUP), advertise: None };
 }
 
 const fn at(address: Ipv4Addr) -> SocketAddrV4 {

@@ -314,6 +314,24 @@ fn a_tcp_phone_is_told_at_once_when_the_primary_is_killed() -> Result<()> {
 }
 
 #[test]
+fn sipsak_is_answered_whoever_serves() -> Result<()> {
+    let lab = Lab::new(Weight::Quick)?;
+    let mut primary = Kamailio::primary(&lab)?;
+    let _backup = Kamailio::backup(&lab)?;
+    let daemon = Daemon::start_with_redirect(&lab, &Settings::standard(&lab).probe(QUICK_PROBE))?;
+    let own = CALLERS.to_string();
+    let sipsak = || lab.phones.output(&["sipsak", "-vv", "-H", &own, "-s", &format!("sip:{PARIS}")]);
+    let answer = sipsak()?;
+    assert!(answer.code == 0 && answer.stdout.contains("Server: primary"), "{answer:?}");
+    primary.kill()?;
+    daemon.wait_serving("paris", "backup", SWITCH)?;
+    let answer = sipsak()?;
+    assert!(answer.code == 0 && answer.stdout.contains("Server: backup"), "{answer:?}");
+    assert!(!answer.stdout.contains(&BACKUP.to_string()), "{answer:?}");
+    Ok(())
+}
+
+#[test]
 fn with_no_server_left_packets_go_to_the_primary() -> Result<()> {
     let lab = Lab::new(Weight::Quick)?;
     let primary = Responder::start(&lab.primary, PARIS, "primary")?;

@@ -11,7 +11,7 @@ use super::{
     table::{Mood, loud},
     words::{NOTHING, clean, instant},
 };
-use crate::control::message::Event;
+use crate::control::{client::ClientError, message::Event};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -49,8 +49,12 @@ async fn follow(session: &Session, last: Option<usize>) -> Result<(), Failure> {
         Output::Json | Output::Jsonl => Output::Jsonl,
     };
     let mut stream = session.client().events(true, last).await?;
-    while let Some(event) = stream.next().await? {
-        print(format, &event, &zone)?;
+    loop {
+        match stream.next().await {
+            Ok(Some(event)) => print(format, &event, &zone)?,
+            Ok(None) | Err(ClientError::Closed { .. }) => break,
+            Err(error) => return Err(error.into()),
+        }
     }
     Err(Failure::new(5, "the daemon has stopped, and its events with it")
         .help("start it with `systemctl start failover`, then follow again"))
@@ -82,12 +86,10 @@ pub(super) fn line(event: &Event, zone: &TimeZone) -> String {
 }
 
 fn mood(event: &Event) -> Mood {
-    // A backup's name may follow the word.
-    let to = event.to.as_deref().and_then(|to| to.split(' ').next());
-    match (event.kind.as_str(), to) {
+    match (event.kind.as_str(), event.to.as_deref()) {
         ("health", Some("down")) | ("serving", Some("none")) => Mood::Bad,
-        ("warning", _) | ("serving", Some("backup" | "draining")) | ("health", Some("suspect")) => Mood::Warn,
         ("serving", Some("primary")) | ("health", Some("up")) => Mood::Good,
+        ("warning" | "serving", _) | ("health", Some("suspect" | "recovering")) => Mood::Warn,
         _ => Mood::Plain,
     }
 }

@@ -45,10 +45,7 @@ impl Failure {
     pub(super) fn exit(&self) -> u8 {
         match self {
             Self::Said { exit, .. } | Self::Silent(exit) => *exit,
-            Self::Configuration(error) => match **error {
-                ConfigError::Forbidden { .. } => 6,
-                _ => 3,
-            },
+            Self::Configuration(_) => 3,
         }
     }
 
@@ -104,7 +101,12 @@ impl From<dataplane::Error> for Failure {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self::Configuration(Box::new(error))
+        let exit = if matches!(error, ConfigError::Forbidden { .. }) { 6 } else { 3 };
+        match error {
+            ConfigError::Invalid(_) => Self::Configuration(Box::new(error)),
+            // About the file as a whole there is no place to point at.
+            error => Self::Said { exit, error: error.to_string(), help: error.help().map(str::to_owned) },
+        }
     }
 }
 

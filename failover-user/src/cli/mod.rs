@@ -1,7 +1,7 @@
 //! The command line: a file per noun, each with its arguments and what they do.
 //!
 //! Everything that a script may rely on is fixed: JSON on standard output is what [`crate::control::message`] says,
-//! exit codes are those of [`EXIT_CODES`]. Errors are text on standard error, `failover: …` and `help: …`, whatever
+//! exit codes are those of `EXIT_CODES`. Errors are text on standard error, `failover: …` and `help: …`, whatever
 //! the output format: standard output then stays empty, and the exit code tells the kind. (`check` is the exception:
 //! what is wrong with a configuration is its output.)
 
@@ -44,6 +44,9 @@ const EXIT_CODES: &str = "Exit codes:
 
 Errors are text on standard error, also with -o json.";
 
+/// Above the flags that every command takes.
+const GLOBAL: &str = "Global options";
+
 /// Keeps phones working when their SIP proxy or H.323 gatekeeper dies.
 ///
 /// A router with failover steers signalling packets to a backup within milliseconds when the primary dies, with no
@@ -60,19 +63,20 @@ struct Cli {
 #[derive(Debug, Args)]
 struct Global {
     /// The configuration file
-    #[arg(short, long, global = true, env = "FAILOVER_CONFIG", value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    #[arg(short, long, global = true, help_heading = GLOBAL, env = "FAILOVER_CONFIG", value_name = "FILE")]
+    #[arg(hide_env_values = true, default_value = crate::config::DEFAULT_PATH)]
     config: PathBuf,
     /// The daemon's control socket [default: as configured, else /run/failover/control.sock]
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "PATH")]
     socket: Option<PathBuf>,
     /// How to print
-    #[arg(short, long, global = true, value_enum, default_value_t)]
+    #[arg(short, long, global = true, help_heading = GLOBAL, value_enum, default_value_t)]
     output: Output,
     /// Print no colours (also: the variable `NO_COLOR`, or an output that is no terminal)
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     no_color: bool,
     /// Say more about what is done; twice: everything
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = GLOBAL, action = ArgAction::Count)]
     verbose: u8,
 }
 
@@ -136,7 +140,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Man(arguments) => completions::man(&arguments),
         Command::Attach(arguments) if arguments.pass => interface::attach_pass(&session, &arguments),
         command => {
-            output::log(session.verbose());
+            output::log("error", session.verbose());
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime
                 .map_err(|source| Failure::new(1, format!("start the runtime: {source}")))?

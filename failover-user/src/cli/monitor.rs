@@ -8,7 +8,7 @@ use super::{
     output,
     session::Session,
     status::is_lost,
-    words::{clean, serving},
+    words::{clean, serving, targets},
 };
 use crate::{
     control::message::{Admin, Serving, Status, TargetStatus},
@@ -51,7 +51,7 @@ pub(super) fn judge(status: &Status) -> (State, String) {
     findings.sort_by_key(|(state, _)| std::cmp::Reverse(*state));
     let state = findings.first().map_or(State::Ok, |(state, _)| *state);
     let words = if findings.is_empty() {
-        format!("{} targets on their primary", status.targets.len())
+        format!("{} on their primary", targets(status.targets.len()))
     } else {
         findings.into_iter().map(|(_, words)| words).collect::<Vec<_>>().join("; ")
     };

@@ -41,14 +41,16 @@ pub(super) fn note(words: &str) {
     drop(writeln!(anstream::stderr(), "failover: {}", super::words::clean(words)));
 }
 
-/// Logs to standard error. `RUST_LOG` says what, else `verbose` does.
-pub(super) fn log(verbose: u8) {
+/// Logs to standard error. `RUST_LOG` says what, else `verbose` does; without either `usual` does.
+pub(super) fn log(usual: &str, verbose: u8) {
     let level = match verbose {
-        0 => "info",
-        1 => "failover_user=debug,info",
+        0 => usual,
+        1 => "info,failover_user=debug",
         _ => "trace",
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    // netlink_proto warns of answers to questions that were dropped, which is no news to anyone.
+    let filter = || EnvFilter::new(format!("{level},netlink_proto=error"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| filter());
     let color = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(color);
     // The journal dates every line itself.

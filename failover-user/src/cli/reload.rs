@@ -1,6 +1,11 @@
 //! `failover reload`.
 
-use super::{failure::Failure, output, session::Session, words::clean};
+use super::{
+    failure::Failure,
+    output,
+    session::Session,
+    words::{clean, targets},
+};
 use crate::control::message::Reloaded;
 
 pub(super) async fn run(session: &Session) -> Result<(), Failure> {
@@ -9,9 +14,11 @@ pub(super) async fn run(session: &Session) -> Result<(), Failure> {
 }
 
 fn text(reloaded: &Reloaded) -> String {
+    let targets = targets(reloaded.targets);
     let mut lines = vec![match reloaded.changes.len() {
-        0 => format!("nothing changed; {} targets", reloaded.targets),
-        changes => format!("{changes} changes took effect; {} targets", reloaded.targets),
+        0 => format!("nothing changed; {targets}"),
+        1 => format!("1 change took effect; {targets}"),
+        changes => format!("{changes} changes took effect; {targets}"),
     }];
     lines.extend(reloaded.changes.iter().map(|change| format!("  {}", clean(change))));
     lines.extend(reloaded.warnings.iter().map(|warning| format!("warning: {}", clean(warning))));
@@ -28,7 +35,7 @@ mod tests {
         let mut reloaded = Reloaded { schema: 1, targets: 2, changes, warnings };
         assert_eq!(
             text(&reloaded),
-            "1 changes took effect; 2 targets\n  paris: backup nsp-2 added\nwarning: odd\n"
+            "1 change took effect; 2 targets\n  paris: backup nsp-2 added\nwarning: odd\n"
         );
         reloaded.changes.clear();
         reloaded.warnings.clear();

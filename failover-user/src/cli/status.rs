@@ -11,7 +11,7 @@ use super::{
     monitor, output,
     session::Session,
     table::{Mood, View, colored, loud, plain, render},
-    words::{admin, clean, health, or_dash, rtt, serving, since, span},
+    words::{self, admin, clean, health, or_dash, rtt, serving, since, span},
 };
 use crate::{
     control::message::{Admin, InterfaceStatus, RouterStatus, Serving, Status, TargetStatus},
@@ -93,10 +93,10 @@ fn headline(status: &Status) -> String {
         _ if all == 0 => loud(Mood::Warn, "no target is configured"),
         (0, 0) if status.router.stale => loud(Mood::Warn, &format!("{} when last seen", on_primary(all))),
         (0, 0) => loud(Mood::Good, &on_primary(all)),
-        (0, warn) => loud(Mood::Warn, &format!("{warn} of {all} targets need a look")),
+        (0, warn) => loud(Mood::Warn, &format!("{warn} of {} to be looked at", words::targets(all))),
         (bad, warn) => {
-            let more = if warn == 0 { String::new() } else { format!(", {warn} more need a look") };
-            loud(Mood::Bad, &format!("{bad} of {all} targets WITHOUT A HEALTHY SERVER{more}"))
+            let more = if warn == 0 { String::new() } else { format!(", {warn} more to be looked at") };
+            loud(Mood::Bad, &format!("{bad} of {} WITHOUT A HEALTHY SERVER{more}", words::targets(all)))
         }
     }
 }

@@ -46,6 +46,11 @@ pub(super) fn health(health: Health) -> &'static str {
     }
 }
 
+/// How many targets.
+pub(super) fn targets(count: usize) -> String {
+    if count == 1 { "1 target".to_owned() } else { format!("{count} targets") }
+}
+
 /// Who serves: anything but the primary in capitals, for those who see no colour.
 pub(super) fn serving(target: &TargetStatus) -> String {
     let backup = || or_dash(target.backup.as_deref());

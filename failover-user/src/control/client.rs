@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Collected, Full, Limited};
 use hyper::{
     Method, Request, Response,
     body::{Bytes, Incoming},
@@ -178,7 +178,8 @@ impl Client {
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::new(body))
             .map_err(|error| self.odd(&error))?;
-        let answer = sender.send_request(request).await.map_err(|error| self.odd(&error))?;
+        let answer = sender.send_request(request).await;
+        let answer = answer.map_err(|error| ClientError::exchange(&self.path, &error))?;
         Ok((answer, connection))
     }
 
@@ -194,7 +195,10 @@ impl Client {
 
     async fn body(&self, answer: Response<Incoming>) -> Result<Bytes, ClientError> {
         let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
-        Ok(body.map_err(|error| self.odd(&error))?.to_bytes())
+        body.map(Collected::to_bytes).map_err(|error| match error.downcast_ref::<hyper::Error>() {
+            Some(error) => ClientError::exchange(&self.path, error),
+            None => self.odd(&error),
+        })
     }
 
     async fn within<T>(
@@ -244,7 +248,7 @@ impl Events {
             match frame {
                 None => return Ok(None),
                 Some(frame) => {
-                    let frame = frame.map_err(|error| self.client.odd(&error))?;
+                    let frame = frame.map_err(|error| ClientError::exchange(&self.client.path, &error))?;
                     self.read.extend(frame.into_data().unwrap_or_default());
                 }
             }

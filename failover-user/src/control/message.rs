@@ -10,7 +10,7 @@
 //! | `POST /v1/targets/NAME/admin` | [`SetAdmin`] | [`TargetStatus`] after the change took effect |
 //! | `POST /v1/targets/NAME/probe` | | [`TargetDetail`] after one fresh probe of each of its servers |
 //! | `GET /v1/stats` | | [`Stats`] |
-//! | `GET /v1/events?follow=BOOL` | | [`Event`]s, a line each; with `follow`, without end |
+//! | `GET /v1/events?follow=BOOL&last=N` | | The last `N` [`Event`]s (or all), a line each; with `follow`, without end |
 //! | `POST /v1/interfaces/NAME?mode=MODE` | | [`InterfaceStatus`] |
 //! | `DELETE /v1/interfaces/NAME` | | [`InterfaceStatus`] |
 //! | `POST /v1/reload` | | [`Reloaded`] |

@@ -260,8 +260,8 @@ impl Core {
 
     fn count_flows(&self, counted: &mpsc::Sender<BTreeMap<u32, u64>>) {
         let Ok(place) = counted.clone().try_reserve_owned() else { return };
-        let counter = self.dataplane.flow_counter();
-        tokio::task::spawn_blocking(move || match counter.count() {
+        let table = self.dataplane.flow_counter();
+        tokio::task::spawn_blocking(move || match table.count() {
             Ok(flows) => drop(place.send(flows)),
             Err(error) => tracing::warn!(%error, "flows could not be counted"),
         });
@@ -301,11 +301,11 @@ impl Core {
             }
             if attached.is_some() {
                 let gone = self.dataplane.detach(&interface.name);
-                self.interface_event(&interface.name, "attached", "gone", gone);
+                self.interface_event(&interface.name, "attached", "gone", &gone);
             }
             if index.is_some() {
                 let again = self.dataplane.attach(&interface.name, interface.mode);
-                self.interface_event(&interface.name, "gone", "attached", again);
+                self.interface_event(&interface.name, "gone", "attached", &again);
             }
         }
     }
@@ -315,7 +315,7 @@ impl Core {
         name: &str,
         from: &str,
         to: &str,
-        outcome: Result<(), dataplane::Error>,
+        outcome: &Result<(), dataplane::Error>,
     ) {
         let reason = outcome.as_ref().err().map(ToString::to_string);
         tracing::info!(interface = name, from, to, reason, "interface");

@@ -45,7 +45,9 @@ impl Core {
             reason: Some(if changes.is_empty() { "nothing changed".into() } else { changes.join("; ") }),
             ..Draft::default()
         });
-        warnings.iter().for_each(|warning| self.warn(warning.clone()));
+        for warning in &warnings {
+            self.warn(warning.clone());
+        }
         Ok(Reloaded { schema: SCHEMA, targets: self.config.targets.len(), changes, warnings })
     }
 
@@ -103,7 +105,7 @@ impl Core {
             .collect();
         for name in gone {
             let detached = self.dataplane.detach(&name);
-            self.interface_event(&name, "attached", "detached", detached);
+            self.interface_event(&name, "attached", "detached", &detached);
         }
         let crews = self.fleet.follow(&config.targets);
         let now = Timestamp::now();

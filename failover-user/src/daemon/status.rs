@@ -22,7 +22,7 @@ use crate::{
 /// Events in a target's detail.
 const EVENTS: usize = 20;
 /// The longest that `probe` waits: the probers' own time-outs end sooner.
-const LONGEST_PROBE: Duration = Duration::from_secs(60);
+const LONGEST_PROBE: Duration = Duration::from_mins(1);
 
 impl Core {
     /// Answers one command.
@@ -190,7 +190,7 @@ impl Core {
         let was = if self.dataplane.attachment(name).is_some() { "attached" } else { "detached" };
         let attached = self.dataplane.attach(name, mode);
         attached.as_ref().map_err(problem)?;
-        self.interface_event(name, was, "attached", attached);
+        self.interface_event(name, was, "attached", &attached);
         Ok(InterfaceStatus { attached: true, reason: None, ..self.interface(name) })
     }
 
@@ -201,7 +201,7 @@ impl Core {
         }
         let detached = self.dataplane.detach(name);
         detached.as_ref().map_err(problem)?;
-        self.interface_event(name, "attached", "detached", detached);
+        self.interface_event(name, "attached", "detached", &detached);
         Ok(InterfaceStatus { mode: None, ..self.interface(name) })
     }
 }

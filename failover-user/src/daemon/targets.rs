@@ -82,16 +82,7 @@ impl TargetState {
         self.place = director::place(serves, self.primary, &self.backups);
         with.dataplane.place(target, self.place);
         if serves != self.serves {
-            let (from, to) = (name(target, self.serves), name(target, serves));
-            tracing::info!(target = %target.name, from, to, reason = %words, "serving");
-            with.journal.record(Draft {
-                kind: "serving".into(),
-                target: Some(target.name.clone()),
-                from: Some(from.into()),
-                to: Some(to.into()),
-                reason: Some(words.clone()),
-                ..Draft::default()
-            });
+            record_serving(with.journal, target, self.serves, serves, &words);
             self.serves = serves;
             self.since = Timestamp::now();
             self.reason = words;
@@ -160,6 +151,19 @@ pub const fn word(health: Health) -> &'static str {
         Health::Down => "down",
         Health::Recovering => "recovering",
     }
+}
+
+fn record_serving(journal: &Journal, target: &Target, from: Serves, to: Serves, words: &str) {
+    let (from, to) = (name(target, from), name(target, to));
+    tracing::info!(target = %target.name, from, to, reason = %words, "serving");
+    journal.record(Draft {
+        kind: "serving".into(),
+        target: Some(target.name.clone()),
+        from: Some(from.into()),
+        to: Some(to.into()),
+        reason: Some(words.to_owned()),
+        ..Draft::default()
+    });
 }
 
 fn record_health(journal: &Journal, target: &Target, server: &str, from: Health, to: Health, said: &str) {

@@ -41,7 +41,7 @@ pub fn attach(program: &mut Xdp, pins: &Pins, name: &str, mode: Mode) -> Result<
                 let link = program.take_link(id).map_err(|error| load_error(&error))?;
                 return pin(pins, name, link);
             }
-            Err(error) => match explain(name, words, error) {
+            Err(error) => match explain(name, words, &error) {
                 Error::Attach { source, .. } if mode == Mode::Auto && words == "native" => {
                     tracing::info!(interface = name, %source, "no native XDP here; generic instead");
                     refused = Some(source);
@@ -109,15 +109,15 @@ fn index(name: &str) -> Result<u32, Error> {
         .map_err(|_| Error::NoInterface { name: name.into() })
 }
 
-fn explain(name: &str, mode: &'static str, error: ProgramError) -> Error {
+fn explain(name: &str, mode: &'static str, error: &ProgramError) -> Error {
     if matches!(error, ProgramError::UnknownInterface { .. }) {
         return Error::NoInterface { name: name.into() };
     }
-    match errno(&error) {
+    match errno(error) {
         Some(Errno::BUSY | Errno::EXIST) => Error::Busy { name: name.into() },
         Some(Errno::PERM | Errno::ACCESS) => Error::NotPermitted { action: format!("attach XDP to {name}") },
         Some(code) => Error::Attach { name: name.into(), mode, source: code.into() },
-        None => Error::Attach { name: name.into(), mode, source: io::Error::other(causes(&error)) },
+        None => Error::Attach { name: name.into(), mode, source: io::Error::other(causes(error)) },
     }
 }
 

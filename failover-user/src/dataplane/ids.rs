@@ -11,7 +11,10 @@ use std::{
 
 use failover_common::key::EndpointKey;
 
-use super::tables::{Tables, backup_keys, bytes, service_keys};
+use super::{
+    keys::{backup_keys, bytes, service_keys},
+    tables::Tables,
+};
 use crate::config::model::Target;
 
 /// The numbers in use.

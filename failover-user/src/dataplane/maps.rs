@@ -97,11 +97,11 @@ impl Maps {
     /// What the tables hold now.
     pub fn tables(&self) -> Result<Tables, Error> {
         let mut tables = Tables {
-            services: entries(&self.services, names::SERVICES)?.collect::<Result<_, _>>()?,
-            backups: entries(&self.backups, names::BACKUPS)?.collect::<Result<_, _>>()?,
+            services: entries(&self.services, names::SERVICES).collect::<Result<_, _>>()?,
+            backups: entries(&self.backups, names::BACKUPS).collect::<Result<_, _>>()?,
             ..Tables::default()
         };
-        for entry in entries(&self.hosts, names::HOSTS)? {
+        for entry in entries(&self.hosts, names::HOSTS) {
             tables.hosts.insert(entry?.0);
         }
         for (row, server) in self.servers.iter().enumerate() {
@@ -118,11 +118,11 @@ impl Maps {
 pub fn entries<'a, K: Pod + Hash, V: Pod>(
     map: &'a HashMap<MapData, K, V>,
     name: &'static str,
-) -> Result<impl Iterator<Item = Result<(K, V), Error>> + 'a, Error> {
-    Ok(map.iter().filter_map(move |entry| match entry {
+) -> impl Iterator<Item = Result<(K, V), Error>> + 'a {
+    map.iter().filter_map(move |entry| match entry {
         Err(MapError::KeyNotFound) => None,
         entry => Some(entry.map_err(fails(name, "read"))),
-    }))
+    })
 }
 
 /// An error of the map `name`.

@@ -17,6 +17,7 @@ mod error;
 mod host;
 mod ids;
 mod kernel;
+mod keys;
 mod load;
 mod maps;
 mod netdev;

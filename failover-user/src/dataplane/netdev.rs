@@ -6,8 +6,9 @@
 
 use std::{collections::BTreeSet, io, time::Duration};
 
+use futures_channel::mpsc::UnboundedReceiver;
 use futures_util::StreamExt as _;
-use genetlink::GenetlinkHandle;
+use genetlink::{GenetlinkHandle, message::RawGenlMessage};
 use netlink_packet_core::{
     DecodeError, DefaultNla, Emitable, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
     NlasIterator, ParseableParametrized,
@@ -16,6 +17,7 @@ use netlink_packet_generic::{GenlFamily, GenlHeader, GenlMessage};
 use rtnetlink::{
     MulticastGroup,
     packet_route::link::{LinkAttribute, LinkXdp, XdpAttached},
+    sys::SocketAddr,
 };
 use tokio::sync::watch;
 
@@ -57,26 +59,10 @@ pub type Watch = watch::Receiver<Devices>;
 
 /// Looks at the devices, and goes on looking in a task that ends with the runtime.
 pub async fn watch() -> Result<Watch, Error> {
-    let fails = |source| Error::io("watch the network devices", source);
     let (links, handle, mut link_changes) =
         rtnetlink::new_multicast_connection(&[MulticastGroup::Link]).map_err(fails)?;
     tokio::spawn(links);
-    let (mut connection, generic, mut feature_changes) = genetlink::new_connection().map_err(fails)?;
-    let group = {
-        // The family is asked through a connection of its own: this one is not polled yet.
-        let (connection, generic, _) = genetlink::new_connection().map_err(fails)?;
-        let polled = tokio::spawn(connection);
-        let family = generic.resolve_family::<Netdev>().await;
-        polled.abort();
-        family.ok().and_then(|family| family.multicast_groups.get("mgmt").copied())
-    };
-    if let Some(group) = group {
-        use rtnetlink::sys::AsyncSocket as _;
-        let joined = connection.socket_mut().socket_mut().add_membership(group);
-        joined.map_err(fails)?;
-    }
-    tokio::spawn(connection);
-
+    let (generic, mut feature_changes) = features().await?;
     let (sender, receiver) = watch::channel(look(&handle, &generic).await?);
     tokio::spawn(async move {
         loop {
@@ -92,10 +78,9 @@ pub async fn watch() -> Result<Watch, Error> {
             match look(&handle, &generic).await {
                 Ok(devices) => {
                     sender.send_if_modified(|known| {
-                        *known != devices && {
-                            *known = devices;
-                            true
-                        }
+                        let changed = *known != devices;
+                        *known = devices;
+                        changed
                     });
                 }
                 Err(error) => tracing::warn!(%error, "the network devices could not be looked at"),
@@ -105,9 +90,33 @@ pub async fn watch() -> Result<Watch, Error> {
     Ok(receiver)
 }
 
+type Changes = UnboundedReceiver<(NetlinkMessage<RawGenlMessage>, SocketAddr)>;
+
+/// A generic netlink connection that hears of changed features, where the kernel tells of them.
+async fn features() -> Result<(GenetlinkHandle, Changes), Error> {
+    use rtnetlink::sys::AsyncSocket as _;
+    let group = {
+        // The family is asked through a connection of its own: the other one is not polled before it has joined.
+        let (connection, generic, _) = genetlink::new_connection().map_err(fails)?;
+        let polled = tokio::spawn(connection);
+        let family = generic.resolve_family::<Netdev>().await;
+        polled.abort();
+        family.ok().and_then(|family| family.multicast_groups.get("mgmt").copied())
+    };
+    let (mut connection, generic, changes) = genetlink::new_connection().map_err(fails)?;
+    if let Some(group) = group {
+        connection.socket_mut().socket_mut().add_membership(group).map_err(fails)?;
+    }
+    tokio::spawn(connection);
+    Ok((generic, changes))
+}
+
+fn fails(source: io::Error) -> Error {
+    Error::io("look at the network devices", source)
+}
+
 /// One look, for callers outside of a runtime.
 pub fn look_once() -> Result<Devices, Error> {
-    let fails = |source: io::Error| Error::io("look at the network devices", source);
     let look = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fails)?;
         runtime.block_on(async {
@@ -123,11 +132,10 @@ pub fn look_once() -> Result<Devices, Error> {
 }
 
 async fn look(handle: &rtnetlink::Handle, generic: &GenetlinkHandle) -> Result<Devices, Error> {
-    let fails = |reason: String| Error::io("look at the network devices", io::Error::other(reason));
     let mut all = Vec::new();
     let mut links = handle.link().get().execute();
     while let Some(link) = links.next().await {
-        let link = link.map_err(|error| fails(error.to_string()))?;
+        let link = link.map_err(|error| fails(io::Error::other(error.to_string())))?;
         let mut device = Device { index: link.header.index, name: String::new(), xdp: None };
         for attribute in link.attributes {
             match attribute {

@@ -261,7 +261,7 @@ pub fn detach(config: &Config, interface: Option<&str>) -> Result<Vec<String>, O
 
 fn backup(tables: &Tables, target: &Target, before: Availability) -> u8 {
     let known = |n: &u8| {
-        let first = super::tables::service_keys(target).find_map(|key| tables.services.get(&key));
+        let first = super::keys::service_keys(target).find_map(|key| tables.services.get(&key));
         first.is_some_and(|service| {
             let row = service.service * failover_common::names::MAX_BACKUPS + u32::from(*n) - 1;
             tables.servers.contains_key(&row)

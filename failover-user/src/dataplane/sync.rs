@@ -120,15 +120,22 @@ impl Dataplane {
     }
 
     fn apply(&mut self, new: Tables) -> Result<(), Error> {
-        let old = std::mem::take(&mut self.applied);
-        for target in new.disturbed(&old) {
+        for target in new.disturbed(&self.applied) {
             let before = self.maps.availability.get(target);
             if before.serving() != 0 {
                 let generation = before.generation().wrapping_add(1);
                 self.maps.availability.set(target, Availability::new(0, before.live(), generation));
             }
         }
-        let maps = &mut self.maps;
+        let written = self.add(&new).and_then(|()| self.retire(&new));
+        // After an error only the maps themselves know what they hold.
+        self.applied = if written.is_ok() { new } else { self.maps.tables()? };
+        written
+    }
+
+    /// Writes what `new` has and the maps have not.
+    fn add(&mut self, new: &Tables) -> Result<(), Error> {
+        let (old, maps) = (&self.applied, &mut self.maps);
         for (row, server) in &new.servers {
             if old.servers.get(row) != Some(server) {
                 maps.servers.set(*row, server, 0).map_err(fails(names::SERVERS, "write"))?;
@@ -147,15 +154,12 @@ impl Dataplane {
                 maps.services.insert(key, service, 0).map_err(fails(names::SERVICES, "write"))?;
             }
         }
-        maps.ports.set(0, &*new.ports(), 0).map_err(fails(names::PORTS, "write"))?;
-        self.retire(&old, &new)?;
-        self.applied = new;
-        Ok(())
+        maps.ports.set(0, *new.ports(), 0).map_err(fails(names::PORTS, "write"))
     }
 
-    /// Removes what `old` has and `new` has not.
-    fn retire(&mut self, old: &Tables, new: &Tables) -> Result<(), Error> {
-        let maps = &mut self.maps;
+    /// Removes what the maps have and `new` has not.
+    fn retire(&mut self, new: &Tables) -> Result<(), Error> {
+        let (old, maps) = (&self.applied, &mut self.maps);
         for key in old.services.keys().filter(|key| !new.services.contains_key(key)) {
             remove(&mut maps.services, names::SERVICES, key)?;
         }
@@ -194,7 +198,7 @@ impl Maps {
         }
         self.carry_over_flows(older)?;
         copy(&older.services, &mut self.services, names::SERVICES)?;
-        self.ports.set(0, &*tables.ports(), 0).map_err(fails(names::PORTS, "carry over"))
+        self.ports.set(0, *tables.ports(), 0).map_err(fails(names::PORTS, "carry over"))
     }
 
     /// The flows alone.
@@ -241,7 +245,7 @@ fn copy<K: Pod + Hash, V: Pod>(
     to: &mut HashMap<MapData, K, V>,
     name: &'static str,
 ) -> Result<(), Error> {
-    for entry in entries(from, name)? {
+    for entry in entries(from, name) {
         let (key, value) = entry?;
         to.insert(key, value, 0).map_err(fails(name, "carry over"))?;
     }
@@ -255,13 +259,12 @@ fn remove<K: Pod + Hash, V: Pod>(
     key: &K,
 ) -> Result<(), Error> {
     match map.remove(key) {
-        Ok(()) => Ok(()),
         Err(aya::maps::MapError::SyscallError(error))
             if error.io_error.kind() == std::io::ErrorKind::NotFound =>
         {
             Ok(())
         }
-        Err(aya::maps::MapError::KeyNotFound) => Ok(()),
+        Ok(()) | Err(aya::maps::MapError::KeyNotFound) => Ok(()),
         Err(error) => Err(fails(name, "remove")(error)),
     }
 }

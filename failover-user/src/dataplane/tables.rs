@@ -1,21 +1,18 @@
 //! The desired tables: what the maps must hold for a configuration. Pure.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use failover_common::{
-    key::{EndpointKey, HostKey, mapped},
+    key::{EndpointKey, HostKey},
     names::MAX_BACKUPS,
     value::{Endpoint, Origin, PortBitmap, Server, Service},
 };
 
-use super::ids::Ids;
-use crate::{
-    config::model::{Backup, Target},
-    director::Place,
+use super::{
+    ids::Ids,
+    keys::{backup_keys, bytes, service_keys},
 };
+use crate::{config::model::Target, director::Place};
 
 /// What the data plane should be doing.
 #[derive(Clone, Copy, Debug)]
@@ -33,31 +30,6 @@ pub struct Tables {
     pub servers: BTreeMap<u32, Server>,
     pub backups: BTreeMap<EndpointKey, Endpoint>,
     pub hosts: BTreeSet<HostKey>,
-}
-
-/// An address as the maps write it.
-pub fn bytes(address: IpAddr) -> [u8; 16] {
-    match address {
-        IpAddr::V4(v4) => mapped(v4.octets()),
-        IpAddr::V6(v6) => v6.octets(),
-    }
-}
-
-/// The keys of a target's services, in their order.
-pub fn service_keys(target: &Target) -> impl Iterator<Item = EndpointKey> {
-    target
-        .services
-        .iter()
-        .map(|service| EndpointKey::new(bytes(target.address), service.port, service.transport.protocol()))
-}
-
-/// The keys of a backup's endpoints, in the order of the target's services.
-pub fn backup_keys(target: &Target, backup: &Backup) -> impl Iterator<Item = EndpointKey> {
-    target
-        .services
-        .iter()
-        .zip(&backup.ports)
-        .map(|(service, port)| EndpointKey::new(bytes(backup.address), *port, service.transport.protocol()))
 }
 
 impl Tables {
@@ -99,13 +71,13 @@ impl Tables {
     ) {
         let origin = Origin { address: asked.address, port: asked.port, reserved: [0; 2], target };
         let id = ids.endpoint(&serves);
-        let server = Server {
+        let place = Server {
             address: serves.address,
             port: serves.port,
             flags: if dedicated { Server::DEDICATED } else { 0 },
             endpoint: id,
         };
-        self.servers.insert(ids.service(asked) * MAX_BACKUPS + n as u32, server);
+        self.servers.insert(ids.service(asked) * MAX_BACKUPS + n as u32, place);
         let endpoint = if dedicated {
             Endpoint { id, flags: Endpoint::DEDICATED, origin }
         } else {

@@ -37,7 +37,7 @@ fn the_worst_comes_first() {
     lost.backups[0].health = Health::Down;
     let manual = TargetStatus { admin: Admin::Primary, ..target("bern") };
     let lines = lines(&status(vec![target("rome"), manual, down("paris"), lost]));
-    assert_eq!(lines[0], "1 of 4 targets WITHOUT A HEALTHY SERVER, 2 more need a look");
+    assert_eq!(lines[0], "1 of 4 targets WITHOUT A HEALTHY SERVER, 2 more to be looked at");
     let order: Vec<_> = lines[3..7].iter().map(|line| line.split(' ').next().expect("a name")).collect();
     assert_eq!(order, ["oslo", "paris", "bern", "rome"]);
     assert!(lines[4].contains("BACKUP nsp-1"), "{}", lines[4]);
@@ -50,7 +50,7 @@ fn stale_is_loud_and_what_is_unknown_says_so() {
     status.router.stale = true;
     (status.router.pid, status.router.uptime_s) = (None, None);
     let lines = lines(&status);
-    assert_eq!(lines[0], "1 of 1 targets need a look");
+    assert_eq!(lines[0], "1 of 1 target to be looked at");
     assert!(lines[1].starts_with("STALE: no daemon watches."), "{}", lines[1]);
     assert!(lines[2].contains("systemctl start failover"), "{}", lines[2]);
     assert!(lines[5].starts_with("paris   unknown    unknown"), "{}", lines[5]);
@@ -67,7 +67,7 @@ fn nobody_and_draining_are_in_capitals() {
     let back = TargetStatus { serving: Some(Serving::Draining), draining_to: to("primary"), ..down("rome") };
     let away = TargetStatus { serving: Some(Serving::Draining), draining_to: to("backup"), ..down("oslo") };
     let lines = lines(&status(vec![back, away, nobody]));
-    assert_eq!(lines[0], "1 of 3 targets WITHOUT A HEALTHY SERVER, 2 more need a look");
+    assert_eq!(lines[0], "1 of 3 targets WITHOUT A HEALTHY SERVER, 2 more to be looked at");
     assert!(lines[3].starts_with("paris   NOBODY "), "{}", lines[3]);
     assert!(lines[4].starts_with("rome    DRAINING to primary "), "{}", lines[4]);
     assert!(lines[5].starts_with("oslo    DRAINING to nsp-1 "), "{}", lines[5]);

@@ -13,7 +13,7 @@ use crate::control::message::Problem;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Nobody listens.
-    #[error("reach the daemon at {}: {source}; is it running?", path.display())]
+    #[error("reach the daemon at {}: {}; is it running?", path.display(), plainly(source))]
     Unreachable {
         /// The socket.
         path: PathBuf,
@@ -38,6 +38,12 @@ pub enum ClientError {
         /// How long this waited.
         patience: Duration,
     },
+    /// Somebody listened, and went away in the middle.
+    #[error("the daemon at {} closed the connection before it had answered", path.display())]
+    Closed {
+        /// The socket.
+        path: PathBuf,
+    },
     /// What came back makes no sense.
     #[error("talk to the daemon at {}: {why}", path.display())]
     Odd {
@@ -55,7 +61,7 @@ impl ClientError {
     /// The exit code of a command that ends with this.
     pub fn exit(&self) -> u8 {
         match self {
-            Self::Unreachable { .. } | Self::Silent { .. } => 5,
+            Self::Unreachable { .. } | Self::Silent { .. } | Self::Closed { .. } => 5,
             Self::Denied { .. } => 6,
             Self::Odd { .. } => 1,
             Self::Problem(problem) => problem.exit,
@@ -73,9 +79,17 @@ impl ClientError {
             }
             Self::Denied { group: None, .. } => "run this as root".to_owned(),
             Self::Silent { .. } => "it is overloaded or stuck: look at its log".to_owned(),
+            Self::Closed { .. } => "it has stopped: start it with `systemctl start failover`".to_owned(),
             Self::Odd { .. } => "the command and the daemon may be of different versions".to_owned(),
             Self::Problem(problem) => return problem.help.clone(),
         })
+    }
+
+    /// What a failed exchange means.
+    pub(super) fn exchange(path: &Path, error: &hyper::Error) -> Self {
+        let path = path.to_owned();
+        // A reset is an I/O error below, and no parse error.
+        if error.is_parse() { Self::Odd { path, why: error.to_string() } } else { Self::Closed { path } }
     }
 
     /// What a failed connect means.
@@ -90,6 +104,15 @@ impl ClientError {
             ErrorKind::WouldBlock => Self::Odd { path, why: "it takes no more connections".to_owned() },
             _ => Self::Unreachable { path, source },
         }
+    }
+}
+
+/// The usual causes in words, the others in the system's.
+fn plainly(source: &io::Error) -> String {
+    match source.kind() {
+        ErrorKind::NotFound => "there is no such socket".to_owned(),
+        ErrorKind::ConnectionRefused => "nobody listens".to_owned(),
+        _ => source.to_string(),
     }
 }
 
@@ -139,10 +162,13 @@ mod tests {
 
     #[test]
     fn nobody_there_is_5_and_says_how_to_start_it() {
-        for kind in [ErrorKind::NotFound, ErrorKind::ConnectionRefused] {
+        for (kind, why) in [
+            (ErrorKind::NotFound, "there is no such socket"),
+            (ErrorKind::ConnectionRefused, "nobody listens"),
+        ] {
             let error = ClientError::connect(Path::new("/run/failover/control.sock"), io::Error::from(kind));
             assert!(matches!(error, ClientError::Unreachable { .. }));
-            assert!(error.to_string().ends_with("is it running?"));
+            assert!(error.to_string().ends_with(&format!("{why}; is it running?")), "{error}");
             assert!(error.help().is_some_and(|help| help.contains("systemctl start failover")));
             assert_eq!(error.exit(), 5);
         }

@@ -144,3 +144,6 @@ pub(super) fn remove(listener: &UnixListener) {
         tracing::debug!(%error, path = %path.display(), "control socket not removed");
     }
 }
+
+#[cfg(test)]
+mod tests;

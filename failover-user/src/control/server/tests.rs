@@ -1,6 +1,8 @@
 //! Over a real socket, against a daemon that is faked.
 
-use std::{os::unix::fs::PermissionsExt as _, path::PathBuf};
+mod hostile;
+
+use std::path::PathBuf;
 
 use tempfile::TempDir;
 use tokio::{
@@ -215,106 +217,6 @@ async fn a_problem_keeps_its_exit_code_and_gets_its_http_status() {
 }
 
 #[tokio::test]
-async fn hostile_names_stay_names() {
-    let daemon = Daemon::start(LIMITS);
-    for name in ["", "..", "../status", "a b", "paris/admin", "a?mode=x", "\u{1b}[31m", "é", &"x".repeat(64)]
-    {
-        assert_eq!(exit(daemon.client().target(name).await), 7, "{name:?}");
-    }
-    daemon.stop().await;
-}
-
-#[tokio::test]
-async fn garbage_gets_a_400_and_the_daemon_lives() {
-    let daemon = Daemon::start(SHORT);
-    for garbage in [
-        &b"hello\r\n\r\n"[..],
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\x00",
-        b"GET / HTTP/9.9\r\n\r\n",
-        b"\0\0\0\0",
-    ] {
-        let answer = daemon.raw(garbage).await;
-        assert!(answer.starts_with("HTTP/1.1 400 "), "{garbage:?}: {answer}");
-    }
-    let head = format!("GET /v1/status HTTP/1.1\r\nx: {}\r\n\r\n", "x".repeat(20 * 1024));
-    let answer = daemon.raw(head.as_bytes()).await;
-    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
-    assert_eq!(daemon.client().status().await.expect("status"), status());
-    daemon.stop().await;
-}
-
-#[tokio::test]
-async fn what_the_api_does_not_know_is_a_problem_in_json() {
-    let daemon = Daemon::start(LIMITS);
-    let cases = [
-        ("GET /nowhere HTTP/1.1", 404, r#""exit":7"#),
-        ("GET /v1/targets HTTP/1.1", 404, r#""exit":7"#),
-        ("DELETE /v1/status HTTP/1.1", 405, r#""exit":2"#),
-        ("GET /v1/events?follow=perhaps HTTP/1.1", 400, r#""exit":2"#),
-        ("POST /v1/interfaces/wan0?mode=fast HTTP/1.1", 400, "auto, native, generic"),
-        ("GET /v1/targets/%ff HTTP/1.1", 404, r#""exit":7"#),
-    ];
-    for (line, status, holds) in cases {
-        let answer = daemon.raw(format!("{line}\r\nhost: x\r\n\r\n").as_bytes()).await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {answer}");
-        assert!(answer.contains(holds) && answer.contains(r#""help":"#), "{line}: {answer}");
-    }
-    daemon.stop().await;
-}
-
-#[tokio::test]
-async fn a_bad_body_is_a_problem_in_json() {
-    let daemon = Daemon::start(LIMITS);
-    let long = format!(r#"{{"state":"disabled","reason":"{}"}}"#, "x".repeat(201));
-    for body in [
-        "",
-        "{",
-        "[]",
-        r#"{"state":"of-mind"}"#,
-        r#"{"state":"auto","extra":1}"#,
-        r#"{"state":"auto","for_s":60}"#,
-        r#"{"state":"disabled","for_s":0}"#,
-        r#"{"state":"disabled","for_s":-1}"#,
-        r#"{"state":"disabled","for_s":99999999999}"#,
-        r#"{"state":"disabled","reason":"two\nlines"}"#,
-        &long,
-    ] {
-        let answer = daemon.post("/v1/targets/paris/admin", body).await;
-        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains(r#""exit":2"#), "{body}: {answer}");
-    }
-    let admin = daemon.post("/v1/targets/paris/admin", r#"{"state":"disabled"}"#).await;
-    assert!(admin.starts_with("HTTP/1.1 200 "), "{admin}");
-    daemon.stop().await;
-}
-
-#[tokio::test]
-async fn an_oversized_body_is_refused_unread() {
-    let daemon = Daemon::start(LIMITS);
-    let body = "x".repeat(LIMITS.body_bytes + 1);
-    let answer = daemon.post("/v1/targets/paris/admin", &body).await;
-    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
-    assert!(answer.contains("more than 65536 bytes"), "{answer}");
-    daemon.stop().await;
-}
-
-#[tokio::test]
-async fn a_client_that_dawdles_is_cut_off() {
-    let daemon = Daemon::start(SHORT);
-    let mut silent = daemon.connect().await;
-    assert_eq!(rest(&mut silent).await, "");
-    let mut half = daemon.connect().await;
-    half.write_all(b"GET /v1/sta").await.expect("write");
-    let cut = rest(&mut half).await;
-    assert!(cut.is_empty() || cut.starts_with("HTTP/1.1 4"), "{cut}");
-    let mut bodiless = daemon.connect().await;
-    let head = b"POST /v1/targets/paris/admin HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\n{";
-    bodiless.write_all(head).await.expect("write");
-    let answer = rest(&mut bodiless).await;
-    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-    daemon.stop().await;
-}
-
-#[tokio::test]
 async fn a_stuck_daemon_becomes_a_504_and_a_full_queue_too() {
     let daemon = Daemon::start(SHORT);
     let client = daemon.client();
@@ -327,30 +229,6 @@ async fn a_stuck_daemon_becomes_a_504_and_a_full_queue_too() {
     let answer = daemon.raw(b"GET /v1/targets/stuck HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 504 "), "{answer}");
     assert_eq!(client.status().await.expect("status"), status());
-    daemon.stop().await;
-}
-
-#[tokio::test]
-async fn one_connection_too_many_is_told_so() {
-    let daemon = Daemon::start(LIMITS);
-    let held: Vec<_> =
-        futures_util::future::join_all((0..LIMITS.connections).map(|_| daemon.connect())).await;
-    let mut extra = daemon.connect().await;
-    let answer = rest(&mut extra).await;
-    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("all 64 control connections"), "{answer}");
-    let length = answer.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
-    let body = answer.split("\r\n\r\n").nth(1).expect("a body");
-    assert_eq!(length.and_then(|length| length.parse().ok()), Some(body.len()));
-    drop(held);
-    let mut served = daemon.client().status().await;
-    for _ in 0..50 {
-        if served.is_ok() {
-            break;
-        }
-        sleep(Duration::from_millis(20)).await;
-        served = daemon.client().status().await;
-    }
-    assert_eq!(served.expect("free again"), status());
     daemon.stop().await;
 }
 
@@ -391,61 +269,6 @@ async fn events_come_as_history_then_live_and_end_with_the_daemon() {
 }
 
 #[tokio::test]
-async fn followers_never_take_every_connection_and_give_theirs_back() {
-    let daemon = Daemon::start(SHORT);
-    let client = daemon.client();
-    let first = client.events(true, None).await.expect("events");
-    let _second = client.events(true, None).await.expect("events");
-    let third = client.events(true, None).await.expect_err("one too many");
-    assert!(third.to_string().contains("2 commands follow the events already"), "{third}");
-    assert_eq!(client.status().await.expect("status"), status());
-    drop(first);
-    sleep(Duration::from_millis(200)).await;
-    client.events(true, None).await.expect("a place again");
-    daemon.stop().await;
-}
-
-#[tokio::test]
-async fn the_socket_is_0660_whatever_the_umask_and_its_folder_is_made() {
-    let folder = tempfile::tempdir().expect("folder");
-    let path = folder.path().join("run/failover/control.sock");
-    let listener = bind(&path).expect("bind");
-    assert_eq!(mode(&path), 0o660);
-    assert_eq!(mode(path.parent().expect("parent")), 0o755);
-    drop(listener);
-}
-
-fn mode(path: &std::path::Path) -> u32 {
-    std::fs::metadata(path).expect("metadata").permissions().mode() & 0o777
-}
-
-#[tokio::test]
-async fn a_dead_daemons_socket_is_replaced_and_a_living_ones_is_not() {
-    let folder = tempfile::tempdir().expect("folder");
-    let path = folder.path().join("control.sock");
-    drop(bind(&path).expect("bind"));
-    assert!(path.exists(), "a dead daemon leaves its socket");
-    let alive = bind(&path).expect("replaced");
-    let error = bind(&path).expect_err("alive");
-    assert_eq!(error.to_string(), format!("another daemon listens on {}", path.display()));
-    assert_eq!(error.exit(), 1);
-    drop(alive);
-    bind(&path).expect("dead again");
-}
-
-#[tokio::test]
-async fn what_is_no_socket_is_never_removed() {
-    let folder = tempfile::tempdir().expect("folder");
-    let path = folder.path().join("notes.txt");
-    std::fs::write(&path, "mine").expect("write");
-    assert!(matches!(bind(&path), Err(BindError::NotASocket { .. })));
-    assert_eq!(std::fs::read_to_string(&path).expect("read"), "mine");
-    let long = folder.path().join("x".repeat(200));
-    let error = bind(&long).expect_err("too long");
-    assert!(error.help().is_some_and(|help| help.contains("107 bytes")), "{error}");
-}
-
-#[tokio::test]
 async fn a_graceful_stop_finishes_what_runs_and_removes_the_socket() {
     let daemon = Daemon::start(LIMITS);
     let (path, client) = (daemon.path(), daemon.client());
@@ -470,4 +293,36 @@ async fn a_client_does_not_wait_for_ever() {
     assert!(matches!(error, ClientError::Silent { .. }), "{error}");
     assert_eq!(error.exit(), 5);
     drop(listener);
+}
+
+#[tokio::test]
+async fn a_daemon_that_dies_in_the_middle_is_gone_not_odd() {
+    let daemon = Daemon::start(LIMITS);
+    daemon.journal.record(Draft { kind: "started".to_owned(), ..Draft::default() });
+    let mut events = daemon.client().events(true, None).await.expect("events");
+    assert_eq!(events.next().await.expect("event").map(|event| event.seq), Some(1));
+    let client = daemon.client();
+    let asked = tokio::spawn(async move { client.target("stuck").await });
+    sleep(Duration::from_millis(100)).await;
+    daemon.server.abort();
+    for error in [events.next().await.map(drop), asked.await.expect("no panic").map(drop)] {
+        let error = error.expect_err("gone");
+        assert!(matches!(error, ClientError::Closed { .. }), "{error}");
+        assert_eq!(error.exit(), 5);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_http_is_odd() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("control.sock");
+    let listener = bind(&path).expect("bind");
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("accept");
+        stream.write_all(b"220 mail ready\r\n\r\n").await.expect("write");
+        drop(rest(&mut stream).await);
+    });
+    let error = Client::new(&path).status().await.expect_err("odd");
+    assert!(matches!(error, ClientError::Odd { .. }), "{error}");
+    assert_eq!(error.exit(), 1);
 }
