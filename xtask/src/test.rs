@@ -5,11 +5,11 @@ mod tally;
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 use comfy_table::{Table, presets};
 
 use crate::{
-    process,
+    interrupt, process,
     setup::{self, Scope},
     step,
 };
@@ -58,7 +58,12 @@ fn perform(check: &Check, channel: &str, tally: &mut Tally) -> anyhow::Result<()
         step::note(&check.line());
         process::run_seen(&mut command, |line| tally.read(line))
     })
-    .with_context(|| format!("{} failed; alone it runs with: {}", check.title, check.line()))
+    .map_err(|error| if interrupt::requested() { error } else { failure(check) })
+}
+
+/// What failed is on the screen already; the last line is for what to type next.
+fn failure(check: &Check) -> anyhow::Error {
+    anyhow!("{} failed; to run it alone, type: {}", check.title, check.line())
 }
 
 /// A row for each check: how it ended and how long it took. `times` ends with the check that ran last.

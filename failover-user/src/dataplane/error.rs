@@ -113,7 +113,7 @@ impl Error {
     pub fn help(&self) -> Option<String> {
         Some(match self {
             Self::NotPermitted { .. } => {
-                "run as root, or with CAP_BPF, CAP_NET_ADMIN and the right to write the pin folder".into()
+                "run as root, or with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and the right to write the pin folder".into()
             }
             Self::NoBpffs { .. } => {
                 "mount one: mount -t bpf bpf /sys/fs/bpf (and see [router] bpffs_dir)".into()

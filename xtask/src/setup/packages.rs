@@ -30,7 +30,7 @@ const NEEDED: [Package; 7] = [
     package("sipsak", "sipsak", "single SIP requests, to see who answers"),
     package("tshark", "tshark", "captures on the phones' side: addresses and checksums of every packet"),
     package("iproute2", "ip", "network namespaces, links and routes"),
-    package("nftables", "nft", "packet loss and stray rules on the laboratory's router"),
+    package("nftables", "nft", "rules that move calls by hand, when the laboratory itself is on trial"),
     package("ethtool", "ethtool", "senders' checksum offload, off"),
 ];
 
