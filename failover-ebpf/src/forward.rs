@@ -33,7 +33,8 @@ pub enum Route {
         destination: [u16; 3],
     },
     /// The kernel routes it: the neighbour is not resolved yet, it must be fragmented, it is for this very host, or
-    /// the device takes no redirected frames.
+    /// the device takes no redirected frames. Where no route matches at all the FIB answers as for this very host
+    /// (`NOT_FWDED`), and it is the kernel that finds out.
     Kernel,
 }
 
@@ -56,7 +57,8 @@ struct Fib {
 
 const _: () = assert!(size_of::<Fib>() == size_of::<FibParams>());
 
-/// Asks the FIB. An error means that there is no usable route, and the packet stays as it was.
+/// Asks the FIB. An error means that a route forbids it (blackhole, unreachable, prohibit) or that the ingress device
+/// does not forward, and the packet stays as it was.
 #[inline(always)]
 pub fn route(packet: &Packet, ip: &Ipv4, l4: &L4, change: &Change) -> Result<Route, Reason> {
     let mut fib = Fib {
