@@ -44,7 +44,8 @@ const FIB_LEN: i32 = size_of::<Fib>() as i32;
 
 const _: () = assert!(size_of::<Fib>() == size_of::<FibParams>());
 
-/// Asks the FIB. An error means that there is no usable route, and the packet stays as it was.
+/// Asks the FIB. An error means that a route forbids it (blackhole, unreachable, prohibit) or that the ingress device
+/// does not forward, and the packet stays as it was.
 #[inline(always)]
 pub fn route(packet: &Packet, ip: &Ipv4, l4: &L4, change: &Change) -> Result<Route, Reason> {
     let mut fib = Fib {

@@ -61,7 +61,8 @@ pub enum Route {
         destination: [u16; 3],
     },
     /// The kernel routes it: the neighbour is not resolved yet, it must be fragmented, it is for this very host, or
-    /// the device takes no redirected frames.
+    /// the device takes no redirected frames. Where no route matches at all the FIB answers as for this very host
+    /// (`NOT_FWDED`), and it is the kernel that finds out.
     Kernel,
 }
 

@@ -125,8 +125,12 @@ impl Dataplane {
 
     /// The kernel's id of our program.
     pub fn program_id(&self) -> Option<u32> {
-        let program: &Xdp = self.ebpf.program(PROGRAM_XDP)?.try_into().ok()?;
-        program.info().ok().map(|info| info.id())
+        self.program().ok()?.info().ok().map(|info| info.id())
+    }
+
+    /// Our program.
+    pub(super) fn program(&self) -> Result<&Xdp, Error> {
+        self.ebpf.program(PROGRAM_XDP).and_then(|program| program.try_into().ok()).ok_or_else(no_program)
     }
 
     /// Attaches to `interface`; one that is attached stays so.
@@ -223,9 +227,11 @@ fn settle(ebpf: &mut Ebpf, pins: &Pins, fits: bool) -> Result<(), Error> {
 }
 
 fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp, Error> {
-    ebpf.program_mut(PROGRAM_XDP)
-        .and_then(|program| program.try_into().ok())
-        .ok_or_else(|| Error::Load { reason: format!("the object has no XDP program {PROGRAM_XDP}") })
+    ebpf.program_mut(PROGRAM_XDP).and_then(|program| program.try_into().ok()).ok_or_else(no_program)
+}
+
+fn no_program() -> Error {
+    Error::Load { reason: format!("the object has no XDP program {PROGRAM_XDP}") }
 }
 
 #[cfg(feature = "packet-log")]

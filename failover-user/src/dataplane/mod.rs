@@ -26,6 +26,7 @@ pub mod pass;
 mod pins;
 mod sync;
 mod tables;
+mod test_run;
 
 pub use attach::Attachment;
 pub use counters::{Counts, FlowCounter, TargetCounters};
@@ -35,3 +36,4 @@ pub use load::{Dataplane, Options};
 pub use maps::Events;
 pub use netdev::{Devices, Watch, watch};
 pub use tables::Desired;
+pub use test_run::TestRun;

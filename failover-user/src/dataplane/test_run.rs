@@ -1,0 +1,51 @@
+//! Asking the loaded program itself what it does with a frame (`BPF_PROG_TEST_RUN`).
+
+use std::io;
+
+use aya::programs::{ProgramError, TestRun as _, TestRunOptions};
+
+use super::{error::Error, load::Dataplane};
+
+/// What the program did with a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestRun {
+    /// The kernel's `enum xdp_action` (linux/bpf.h).
+    pub action: u32,
+    /// The frame as the program left it.
+    pub frame: Vec<u8>,
+}
+
+impl Dataplane {
+    /// Runs the program on `frame`, as if it had come in by the device with index `ingress`, which must be in the
+    /// network namespace of the calling thread.
+    ///
+    /// The program reads and writes what it reads and writes for a frame from the wire: counters and the flows'
+    /// memory move. Only the frame itself goes nowhere. The kernel takes no frame that is shorter than an Ethernet
+    /// header (14 bytes) or longer than about a page.
+    pub fn test_run(&self, frame: &[u8], ingress: u32) -> Result<TestRun, Error> {
+        let mut after = vec![0; frame.len()];
+        let context = context(frame.len() as u32, ingress);
+        let options = TestRunOptions {
+            data_in: Some(frame),
+            data_out: Some(&mut after),
+            ctx_in: Some(&context),
+            ..TestRunOptions::new()
+        };
+        let result = self.program()?.test_run(options).map_err(fails)?;
+        after.truncate(result.data_size_out as usize);
+        Ok(TestRun { action: result.return_value, frame: after })
+    }
+}
+
+/// A `struct xdp_md` (linux/bpf.h): data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.
+fn context(len: u32, ingress: u32) -> Vec<u8> {
+    [0, len, 0, ingress, 0, 0].into_iter().flat_map(u32::to_ne_bytes).collect()
+}
+
+fn fails(error: ProgramError) -> Error {
+    let source = match error {
+        ProgramError::SyscallError(error) => error.io_error,
+        other => io::Error::other(other.to_string()),
+    };
+    Error::io("run the program on a frame", source)
+}

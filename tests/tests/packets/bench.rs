@@ -1,0 +1,210 @@
+//! A router of its own for each test: a namespace, the loaded program, and what a fixture is held against.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddrV4,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail};
+use aya::{
+    Pod,
+    maps::{HashMap, Map, MapData},
+};
+use failover_common::{
+    key::{ClientKey, EndpointKey, FlowKey, TCP, UDP, mapped},
+    names,
+    reason::Reason,
+    value::{Counter, Return},
+};
+use failover_tests::netns::Namespaces;
+use failover_user::{
+    config::model::Target,
+    dataplane::{Dataplane, Desired, Events, Options},
+    director::Place,
+};
+
+use crate::{
+    fixture::{Fixture, Outcome, Step},
+    frame::Raw,
+    network,
+};
+
+/// What moved: the target (`None`: none), the reason, and by how much.
+pub type Moved = BTreeMap<(Option<SocketAddrV4>, Reason), Counter>;
+
+/// The router, seen from a thread that is in its namespace.
+pub struct Bench {
+    pub dataplane: Dataplane,
+    pub events: Events,
+    targets: Vec<Target>,
+    devices: BTreeMap<u8, u32>,
+    pins: PathBuf,
+}
+
+/// Runs `test` on a router that is taken away again, whatever happens.
+pub fn with_bench<T: Send>(test: impl FnOnce(&mut Bench) -> Result<T> + Send) -> T {
+    let mut namespaces = Namespaces::new().unwrap();
+    let pins = Path::new("/sys/fs/bpf").join(format!("failover-test-{}", namespaces.prefix()));
+    namespaces.reap_folder(&pins).unwrap();
+    let router = namespaces.add("router").unwrap();
+    network::build(&router, namespaces.dir()).unwrap();
+    router.enter(|| test(&mut Bench::open(pins)?)).unwrap()
+}
+
+impl Bench {
+    fn open(pins: PathBuf) -> Result<Self> {
+        let targets = network::targets();
+        let options = Options { bpffs_dir: pins.clone(), max_flows: 4096, targets: &targets };
+        let (dataplane, events) = Dataplane::open(&options)?;
+        let devices = network::subnets().map(|n| Ok((n, index(&network::device(n))?)));
+        let mut bench = Self { dataplane, events, devices: devices.collect::<Result<_>>()?, targets, pins };
+        let redirectable: BTreeSet<u32> = network::redirectable().map(|n| bench.devices[&n]).collect();
+        bench.dataplane.redirect_to(&redirectable)?;
+        bench.serve(&[])?;
+        Ok(bench)
+    }
+
+    /// Every target's first backup serves, but for those in `but`.
+    pub fn serve(&mut self, but: &[(SocketAddrV4, u8)]) -> Result<()> {
+        let serving = |target: &Target| {
+            but.iter().find(|(primary, _)| *primary.ip() == target.address).map_or(1, |(_, n)| *n)
+        };
+        let places: Vec<Place> =
+            self.targets.iter().map(|target| Place { serving: serving(target), live: 0b11 }).collect();
+        self.dataplane.sync(Desired { targets: &self.targets, places: &places }, false)?;
+        Ok(())
+    }
+
+    /// Tells `fixture`'s story; `Err` says in what it went otherwise.
+    pub fn tell(&mut self, fixture: &Fixture) -> Result<()> {
+        self.forget()?;
+        self.serve(&fixture.serving)?;
+        for step in &fixture.before {
+            match step {
+                Step::Packet(packet) => drop(self.send(packet)?),
+                Step::Time(seconds) => self.age(*seconds)?,
+                Step::Probe { socket, tcp } => {
+                    let protocol = if *tcp { TCP } else { UDP };
+                    let key = EndpointKey::new(mapped(socket.ip().octets()), socket.port(), protocol);
+                    self.dataplane.exempt(&key, true)?;
+                }
+            }
+        }
+        let before = self.counters()?;
+        let (action, bytes) = self.send(&fixture.sent)?;
+        let moved = difference(&before, &self.counters()?);
+        compare(&fixture.outcome, action, &bytes, &moved, fixture.sent.bytes.len())
+    }
+
+    /// Runs the program on a frame: the action's number, and the frame as it is then.
+    pub fn send(&self, packet: &Raw) -> Result<(u32, Vec<u8>)> {
+        let after = self.dataplane.test_run(&packet.bytes, self.devices[&packet.ingress])?;
+        Ok((after.action, after.frame))
+    }
+
+    /// Every counter that is not zero.
+    pub fn counters(&self) -> Result<Moved> {
+        let mut counters = Moved::new();
+        counters.extend(self.dataplane.router_counts()?.0.into_iter().map(|(r, c)| ((None, r), c)));
+        for target in &self.targets {
+            let std::net::IpAddr::V4(address) = target.address else { bail!("an IPv4 target") };
+            let primary = Some(SocketAddrV4::new(address, 5060));
+            counters.extend(self.dataplane.counts(target)?.0.into_iter().map(|(r, c)| ((primary, r), c)));
+        }
+        Ok(counters)
+    }
+
+    /// The number under which the kernel knows the target.
+    pub fn id_of(&self, primary: SocketAddrV4) -> u32 {
+        let target = self.targets.iter().find(|target| target.address == *primary.ip());
+        self.dataplane.id_of(target.expect("a target"))
+    }
+
+    /// Forgets every flow and every probe socket.
+    fn forget(&mut self) -> Result<()> {
+        self.dataplane.forget_probes()?;
+        let mut returns = self.returns()?;
+        for flow in returns.keys().collect::<Result<Vec<_>, _>>()? {
+            returns.remove(&flow)?;
+        }
+        let mut clients = self.clients()?;
+        for client in clients.keys().collect::<Result<Vec<_>, _>>()? {
+            clients.remove(&client)?;
+        }
+        Ok(())
+    }
+
+    /// Makes everything that is remembered `seconds` older.
+    fn age(&self, seconds: u32) -> Result<()> {
+        fn older<K: Pod>(mut map: HashMap<MapData, K, Return>, seconds: u32) -> Result<()> {
+            for entry in map.iter().collect::<Result<Vec<_>, _>>()? {
+                let (key, mut way) = entry;
+                way.seen = way.seen.wrapping_sub(seconds);
+                if way.rival_seen != 0 {
+                    // 0 would mean that there never was a rival.
+                    way.rival_seen = way.rival_seen.wrapping_sub(seconds).max(1);
+                }
+                map.insert(key, way, 0)?;
+            }
+            Ok(())
+        }
+        older(self.returns()?, seconds)?;
+        older(self.clients()?, seconds)
+    }
+
+    fn returns(&self) -> Result<HashMap<MapData, FlowKey, Return>> {
+        Ok(HashMap::try_from(self.pinned(names::RETURNS)?)?)
+    }
+
+    fn clients(&self) -> Result<HashMap<MapData, ClientKey, Return>> {
+        Ok(HashMap::try_from(self.pinned(names::CLIENTS)?)?)
+    }
+
+    fn pinned(&self, name: &str) -> Result<Map> {
+        let path = self.pins.join(format!("v{}", names::ABI_VERSION)).join("maps").join(name);
+        Ok(Map::from_map_data(MapData::from_pin(&path).context("open a pinned map")?)?)
+    }
+}
+
+fn index(device: &str) -> Result<u32> {
+    use rustix::net::{AddressFamily, SocketType, netdevice, socket};
+    let socket = socket(AddressFamily::INET, SocketType::DGRAM, None)?;
+    netdevice::name_to_index(socket, device).with_context(|| format!("no device {device}"))
+}
+
+/// What `after` has more than `before`.
+pub fn difference(before: &Moved, after: &Moved) -> Moved {
+    let mut moved = after.clone();
+    for (key, old) in before {
+        let counter = moved.entry(*key).or_default();
+        counter.packets = counter.packets.wrapping_sub(old.packets);
+        counter.bytes = counter.bytes.wrapping_sub(old.bytes);
+    }
+    moved.retain(|_, counter| *counter != Counter::default());
+    moved
+}
+
+fn compare(outcome: &Outcome, action: u32, bytes: &[u8], moved: &Moved, length: usize) -> Result<()> {
+    let counted = Counter { packets: 1, bytes: length as u64 };
+    let mut wrong = Vec::new();
+    if action != outcome.action as u32 {
+        wrong.push(format!("action {action}, expected {:?}", outcome.action));
+    }
+    if bytes != outcome.bytes {
+        wrong.push(format!("{} bytes, expected {}", bytes.len(), outcome.bytes.len()));
+        let pairs = bytes.iter().zip(&outcome.bytes).enumerate();
+        wrong.extend(
+            pairs
+                .filter(|(_, (is, should))| is != should)
+                .map(|(at, (is, should))| format!("byte {at} is {is:#04x}, expected {should:#04x}")),
+        );
+    }
+    if *moved != Moved::from([((outcome.target, outcome.reason), counted)]) {
+        wrong.push(format!(
+            "counted {moved:?}, expected {:?} {:?} {counted:?}",
+            outcome.target, outcome.reason
+        ));
+    }
+    if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n  ")) }
+}

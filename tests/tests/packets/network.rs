@@ -1,0 +1,230 @@
+//! Who is where around the router: addresses, devices, routes, neighbours, and the targets that it protects.
+//!
+//! Everything of subnet n, 10.88.n.0/24, is behind the router's device `dev<n>`; the router is .1 there. A MAC address
+//! ends in the subnet's and the host's number, so that an expected frame can be written down without asking anyone.
+
+use std::{
+    fmt::Write as _,
+    net::{Ipv4Addr, SocketAddrV4},
+    path::Path,
+};
+
+use anyhow::Result;
+use failover_tests::netns::Namespace;
+use failover_user::config::{self, model::Target};
+
+/// Phones.
+pub const PHONES: u8 = 1;
+/// Primaries.
+pub const PRIMARIES: u8 = 2;
+/// Backups.
+pub const BACKUPS: u8 = 3;
+/// Second backups.
+pub const SECOND: u8 = 4;
+/// A backup behind a small MTU.
+pub const NARROW: u8 = 5;
+/// A backup behind a device that takes no redirected frames.
+pub const PLAIN: u8 = 6;
+/// Phones behind a device that does not forward.
+pub const DEAF: u8 = 7;
+
+const SUBNETS: [u8; 7] = [PHONES, PRIMARIES, BACKUPS, SECOND, NARROW, PLAIN, DEAF];
+/// The MTU of [`NARROW`]'s device.
+pub const NARROW_MTU: usize = 600;
+
+pub const PHONE: SocketAddrV4 = at(PHONES, 10, 5062);
+pub const OTHER_PHONE: SocketAddrV4 = at(PHONES, 20, 5060);
+/// Behind another router, [`GATEWAY`].
+pub const FAR_PHONE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(203, 0, 113, 9), 40_001);
+pub const PHONE_AMONG_BACKUPS: SocketAddrV4 = at(BACKUPS, 200, 5062);
+pub const DEAF_PHONE: SocketAddrV4 = at(DEAF, 10, 5060);
+/// Nobody knows its MAC address.
+pub const UNRESOLVED_PHONE: SocketAddrV4 = at(PHONES, 99, 5060);
+/// There is no route to it.
+pub const NOWHERE_PHONE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 77), 5060);
+
+pub const BLACKHOLE_PHONE: SocketAddrV4 = SocketAddrV4::new(BLACKHOLE, 5060);
+
+/// One of the daemon's probe sockets.
+pub const PROBE: SocketAddrV4 = at(BACKUPS, 1, 40_000);
+
+/// Its backup is dedicated, and there is a second one.
+pub const PARIS: SocketAddrV4 = at(PRIMARIES, 10, 5060);
+pub const PARIS_BACKUP: SocketAddrV4 = at(BACKUPS, 10, 5060);
+pub const PARIS_SECOND: SocketAddrV4 = at(SECOND, 10, 5060);
+/// Shares a backup endpoint with [`NICE`], and has a dedicated backup besides.
+pub const LYON: SocketAddrV4 = at(PRIMARIES, 20, 5060);
+pub const NICE: SocketAddrV4 = at(PRIMARIES, 30, 5060);
+pub const SHARED: SocketAddrV4 = at(BACKUPS, 20, 5060);
+/// Its dedicated backup serves on other ports.
+pub const METZ: SocketAddrV4 = at(PRIMARIES, 40, 5060);
+pub const METZ_BACKUP_UDP: SocketAddrV4 = at(BACKUPS, 40, 15_060);
+pub const METZ_BACKUP_TCP: SocketAddrV4 = at(BACKUPS, 40, 15_061);
+/// Uses the host of [`SHARED`] on a port of its own.
+pub const BREST: SocketAddrV4 = at(PRIMARIES, 50, 5060);
+pub const SHARED_FOR_BREST: SocketAddrV4 = at(BACKUPS, 20, 25_060);
+/// Each stands in for the other.
+pub const CAEN: SocketAddrV4 = at(PRIMARIES, 60, 5060);
+pub const ROUEN: SocketAddrV4 = at(PRIMARIES, 70, 5060);
+
+/// Each of these has one dedicated backup, which cannot be reached in the usual way.
+pub const TO_NARROW: SocketAddrV4 = at(PRIMARIES, 101, 5060);
+pub const NARROW_BACKUP: SocketAddrV4 = at(NARROW, 10, 5060);
+pub const TO_PLAIN: SocketAddrV4 = at(PRIMARIES, 102, 5060);
+pub const PLAIN_BACKUP: SocketAddrV4 = at(PLAIN, 10, 5060);
+pub const TO_UNRESOLVED: SocketAddrV4 = at(PRIMARIES, 103, 5060);
+pub const UNRESOLVED_BACKUP: SocketAddrV4 = at(BACKUPS, 99, 5060);
+pub const TO_ROUTER: SocketAddrV4 = at(PRIMARIES, 104, 5060);
+pub const ROUTER_ITSELF: SocketAddrV4 = at(BACKUPS, 1, 5060);
+pub const TO_NOWHERE: SocketAddrV4 = at(PRIMARIES, 105, 5060);
+pub const NOWHERE_BACKUP: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 99), 5060);
+pub const TO_BLACKHOLE: SocketAddrV4 = at(PRIMARIES, 106, 5060);
+pub const TO_UNREACHABLE: SocketAddrV4 = at(PRIMARIES, 107, 5060);
+pub const TO_PROHIBITED: SocketAddrV4 = at(PRIMARIES, 108, 5060);
+
+const BLACKHOLE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+const UNREACHABLE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
+const PROHIBITED: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 3);
+/// The next router towards [`FAR_PHONE`].
+const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 88, PHONES, 254);
+
+/// Host `host` of `subnet`, at `port`.
+const fn at(subnet: u8, host: u8, port: u16) -> SocketAddrV4 {
+    SocketAddrV4::new(Ipv4Addr::new(10, 88, subnet, host), port)
+}
+
+/// The same host at another port.
+pub const fn port(of: SocketAddrV4, port: u16) -> SocketAddrV4 {
+    SocketAddrV4::new(*of.ip(), port)
+}
+
+/// The subnet through which the router reaches `address`.
+pub const fn subnet(address: Ipv4Addr) -> u8 {
+    match address.octets() {
+        [10, 88, subnet, _] => subnet,
+        _ => PHONES,
+    }
+}
+
+/// The MAC address of the host that has `address`, or of the next router on the way there.
+pub const fn mac(address: Ipv4Addr) -> [u8; 6] {
+    match address.octets() {
+        [10, 88, subnet, host] => [2, 0, 0, 0, subnet, host],
+        _ => mac(GATEWAY),
+    }
+}
+
+/// The MAC address of the router's device in `subnet`.
+pub const fn router_mac(subnet: u8) -> [u8; 6] {
+    mac(Ipv4Addr::new(10, 88, subnet, 1))
+}
+
+/// The name of the router's device in `subnet`.
+pub fn device(subnet: u8) -> String {
+    format!("dev{subnet}")
+}
+
+/// Makes devices, routes and neighbours in `router`.
+pub fn build(router: &Namespace, folder: &Path) -> Result<()> {
+    let mut batch = String::new();
+    for subnet in SUBNETS {
+        let (device, mac) = (device(subnet), written(router_mac(subnet)));
+        writeln!(batch, "link add {device} address {mac} type veth peer name far{subnet}")?;
+        writeln!(batch, "link set far{subnet} up")?;
+        writeln!(batch, "link set {device} up")?;
+        writeln!(batch, "address add 10.88.{subnet}.1/24 dev {device}")?;
+    }
+    writeln!(batch, "link set {} mtu {NARROW_MTU}", device(NARROW))?;
+    for host in neighbours() {
+        let (device, mac) = (device(subnet(host)), written(mac(host)));
+        writeln!(batch, "neighbour add {host} lladdr {mac} dev {device} nud permanent")?;
+    }
+    writeln!(batch, "route add 203.0.113.0/24 via {GATEWAY}")?;
+    writeln!(batch, "route add blackhole {BLACKHOLE}")?;
+    writeln!(batch, "route add unreachable {UNREACHABLE}")?;
+    writeln!(batch, "route add prohibit {PROHIBITED}")?;
+    let file = folder.join("network.batch");
+    std::fs::write(&file, batch)?;
+    router.sysctl("ipv4/ip_forward", "1")?;
+    router.run(&["ip", "-batch", &file.display().to_string()])?;
+    router.sysctl(&format!("ipv4/conf/{}/forwarding", device(DEAF)), "0")
+}
+
+/// A MAC address as `ip` reads it.
+fn written(mac: [u8; 6]) -> String {
+    mac.map(|byte| format!("{byte:02x}")).join(":")
+}
+
+/// Every host whose MAC address the router knows.
+fn neighbours() -> Vec<Ipv4Addr> {
+    let sockets = [
+        PHONE,
+        OTHER_PHONE,
+        PHONE_AMONG_BACKUPS,
+        DEAF_PHONE,
+        PARIS,
+        PARIS_BACKUP,
+        PARIS_SECOND,
+        LYON,
+        NICE,
+        SHARED,
+        METZ,
+        METZ_BACKUP_UDP,
+        BREST,
+        CAEN,
+        ROUEN,
+        NARROW_BACKUP,
+        PLAIN_BACKUP,
+    ];
+    sockets.iter().map(|socket| *socket.ip()).chain([GATEWAY]).collect()
+}
+
+/// Indices of the devices that take redirected frames.
+pub fn redirectable() -> impl Iterator<Item = u8> {
+    SUBNETS.into_iter().filter(|subnet| *subnet != PLAIN)
+}
+
+/// Every subnet's number.
+pub fn subnets() -> impl Iterator<Item = u8> {
+    SUBNETS.into_iter()
+}
+
+/// The targets, by the product's own configuration.
+pub fn targets() -> Vec<Target> {
+    let mut text = "[router]\ninterfaces = [\"dev1\"]\n".to_owned();
+    target(&mut text, PARIS, &[(PARIS_BACKUP, DEDICATED), (PARIS_SECOND, DEDICATED)]);
+    target(&mut text, LYON, &[(SHARED, "dedicated = false")]);
+    target(&mut text, NICE, &[(SHARED, "dedicated = false")]);
+    let ports = r#"ports = { "sip/udp" = 15060, "sip/tcp" = 15061 }"#;
+    target(&mut text, METZ, &[(METZ_BACKUP_UDP, &format!("{ports}\n{DEDICATED}"))]);
+    let ports = r#"ports = { "sip/udp" = 25060, "sip/tcp" = 25060 }"#;
+    target(&mut text, BREST, &[(SHARED_FOR_BREST, ports)]);
+    target(&mut text, CAEN, &[(ROUEN, "")]);
+    target(&mut text, ROUEN, &[(CAEN, "")]);
+    let odd = [
+        (TO_NARROW, *NARROW_BACKUP.ip()),
+        (TO_PLAIN, *PLAIN_BACKUP.ip()),
+        (TO_UNRESOLVED, *UNRESOLVED_BACKUP.ip()),
+        (TO_ROUTER, *ROUTER_ITSELF.ip()),
+        (TO_NOWHERE, *NOWHERE_BACKUP.ip()),
+        (TO_BLACKHOLE, BLACKHOLE),
+        (TO_UNREACHABLE, UNREACHABLE),
+        (TO_PROHIBITED, PROHIBITED),
+    ];
+    for (primary, backup) in odd {
+        target(&mut text, primary, &[(SocketAddrV4::new(backup, 5060), DEDICATED)]);
+    }
+    config::parse("packets.toml", &text).expect("the configuration holds").config.targets
+}
+
+const DEDICATED: &str = "dedicated = true";
+
+fn target(text: &mut String, primary: SocketAddrV4, backups: &[(SocketAddrV4, &str)]) {
+    let address = primary.ip();
+    write!(text, "[[target]]\nname = \"{address}\"\naddress = \"{address}\"\nservices = [\"sip\"]\n")
+        .unwrap();
+    for (backup, words) in backups {
+        let address = backup.ip();
+        write!(text, "[[target.backup]]\nname = \"{address}\"\naddress = \"{address}\"\n{words}\n").unwrap();
+    }
+}
