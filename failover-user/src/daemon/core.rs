@@ -125,9 +125,9 @@ impl Core {
         loop {
             tokio::select! {
                 biased;
-                Some(report) = self.reports.recv() => self.take_report(report),
-                Some(exemption) = self.exemptions.recv() => self.exempt(exemption),
                 () = &mut stop => return,
+                Some(exemption) = self.exemptions.recv() => self.exempt(exemption),
+                Some(report) = self.reports.recv() => self.take_report(report),
                 Some(command) = commands.recv() => self.obey(command),
                 Ok(events) = self.kernel.next() => {
                     for (Kind::SteeringBegan, event) in events {
@@ -147,6 +147,8 @@ impl Core {
     /// Ends the probers; the data plane goes on, or is taken away.
     pub fn end(self, detach: bool) -> anyhow::Result<()> {
         tracing::info!(detach, "stopping");
+        // Closed first: probers that end now have no exemption to take back.
+        drop(self.exemptions);
         if detach { Ok(self.dataplane.remove()?) } else { Ok(()) }
     }
 
@@ -185,10 +187,8 @@ impl Core {
         if !self.fleet.note(report) {
             return;
         }
-        for index in 0..self.targets.len() {
-            if self.targets[index].crew.has(id) {
-                self.refresh(index, changed);
-            }
+        for index in self.fleet.served_by(id) {
+            self.refresh(index, changed);
         }
     }
 
