@@ -106,6 +106,7 @@ impl Core {
             reports,
             _lock: started.lock,
         };
+        core.expire_orders();
         core.refresh_all();
         Ok(core)
     }
