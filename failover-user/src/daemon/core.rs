@@ -3,7 +3,12 @@
 //! It never waits for a prober or a command's sender: both may be waiting for it. A report that changes who serves is
 //! in the availability map before the next message is looked at.
 
-use std::{collections::BTreeMap, fs::File, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    path::PathBuf,
+    time::Duration,
+};
 
 use failover_common::{event::Kind, key::unmapped};
 use jiff::Timestamp;
@@ -51,6 +56,8 @@ pub struct Core {
     pub(super) fleet: Fleet,
     pub(super) targets: Vec<TargetState>,
     pub(super) devices: Watch,
+    /// Interfaces that the operator had detached: they stay so until he, or a reload, says otherwise.
+    pub(super) detached: BTreeSet<String>,
     /// Flows by target id, when they were last counted.
     pub(super) flows: Option<BTreeMap<u32, u64>>,
     pub(super) started: Instant,
@@ -97,6 +104,7 @@ impl Core {
             fleet,
             targets,
             devices: started.devices,
+            detached: BTreeSet::new(),
             flows: None,
             started: Instant::now(),
             commands,
@@ -304,7 +312,7 @@ impl Core {
                 let gone = self.dataplane.detach(&interface.name);
                 self.interface_event(&interface.name, "attached", "gone", &gone);
             }
-            if index.is_some() {
+            if index.is_some() && !self.detached.contains(&interface.name) {
                 let again = self.dataplane.attach(&interface.name, interface.mode);
                 self.interface_event(&interface.name, "gone", "attached", &again);
             }
