@@ -172,7 +172,7 @@ fn an_interface_that_was_detached_stays_so_until_it_is_attached_again() -> Resul
     let scene = Scene::new(&[])?;
     scene.daemon.run(&["detach", "srv1"])?;
     // The daemon hears of the change, and of an unrelated one.
-    scene.lab.router.ip("link add other0 type dummy")?;
+    scene.lab.router.ip("link add other0 type veth peer name other1")?;
     thread::sleep(Duration::from_secs(1));
     assert!(!scene.attached()?.contains(&"srv1".to_owned()), "{:?}", scene.attached()?);
     scene.daemon.run(&["attach", "srv1"])?;
