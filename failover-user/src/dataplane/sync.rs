@@ -68,6 +68,17 @@ impl Dataplane {
         self.maps.availability.get(self.ids.target(target))
     }
 
+    /// Who served `target` when its tables were last written, by the list of backups that it has now: an older daemon
+    /// may have had another one. The primary, where that server is gone.
+    pub fn adopted_place(&self, target: &Target) -> Place {
+        let now = self.placed(target);
+        let serving = match now.serving() {
+            n @ (0 | Availability::NOBODY) => n,
+            n => self.applied.moved_to(target, u32::from(n) - 1).map_or(0, |place| place as u8 + 1),
+        };
+        Place { serving, live: now.live() }
+    }
+
     /// The number under which the kernel knows `target`.
     pub fn id_of(&self, target: &Target) -> u32 {
         self.ids.target(target)
