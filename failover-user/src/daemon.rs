@@ -41,6 +41,7 @@ const COMMANDS: usize = 64;
 
 /// Runs the daemon until a signal ends it.
 pub async fn run(options: Options) -> anyhow::Result<()> {
+    raise_descriptors();
     let journal = Journal::new();
     let started = Started::up(&options.config, &journal).await?;
     let socket = started.config().router.control_socket.clone();
@@ -71,6 +72,17 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     // The server ends its followers and removes its socket; that is bounded in time.
     server.await?;
     core.end(options.detach_on_exit)
+}
+
+/// Every prober holds sockets: as many descriptors as this process may have. With too few of them living servers
+/// would not be probed, and look dead.
+fn raise_descriptors() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open descriptors stays where it is");
+    }
 }
 
 /// Tells systemd; without it there is nobody to tell.

@@ -168,6 +168,19 @@ fn detach_on_exit_takes_the_data_plane_away() -> Result<()> {
 }
 
 #[test]
+fn an_interface_that_was_detached_stays_so_until_it_is_attached_again() -> Result<()> {
+    let scene = Scene::new(&[])?;
+    scene.daemon.run(&["detach", "srv1"])?;
+    // The daemon hears of the change, and of an unrelated one.
+    scene.lab.router.ip("link add other0 type veth peer name other1")?;
+    thread::sleep(Duration::from_secs(1));
+    assert!(!scene.attached()?.contains(&"srv1".to_owned()), "{:?}", scene.attached()?);
+    scene.daemon.run(&["attach", "srv1"])?;
+    assert!(scene.attached()?.contains(&"srv1".to_owned()), "{:?}", scene.attached()?);
+    Ok(())
+}
+
+#[test]
 fn detach_takes_away_what_a_daemon_left() -> Result<()> {
     let mut scene = Scene::new(&[])?;
     scene.daemon.run(&["target", "disable", "paris"])?;

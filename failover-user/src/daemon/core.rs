@@ -56,10 +56,10 @@ pub struct Core {
     pub(super) fleet: Fleet,
     pub(super) targets: Vec<TargetState>,
     pub(super) devices: Watch,
+    /// Interfaces that the operator had detached: they stay so until he, or a reload, says otherwise.
+    pub(super) detached: BTreeSet<String>,
     /// Flows by target id, when they were last counted.
     pub(super) flows: Option<BTreeMap<u32, u64>>,
-    /// Interfaces that the operator took the data plane off; nothing but the operator puts it back.
-    pub(super) taken_off: BTreeSet<String>,
     pub(super) started: Instant,
     pub(super) commands: mpsc::Sender<Command>,
     kernel: KernelEvents,
@@ -104,8 +104,8 @@ impl Core {
             fleet,
             targets,
             devices: started.devices,
+            detached: BTreeSet::new(),
             flows: None,
-            taken_off: BTreeSet::new(),
             started: Instant::now(),
             commands,
             kernel: KernelEvents::new(started.events)?,
@@ -114,6 +114,7 @@ impl Core {
             reports,
             _lock: started.lock,
         };
+        core.expire_orders();
         core.refresh_all();
         Ok(core)
     }
@@ -133,9 +134,9 @@ impl Core {
         loop {
             tokio::select! {
                 biased;
-                Some(report) = self.reports.recv() => self.take_report(report),
-                Some(exemption) = self.exemptions.recv() => self.exempt(exemption),
                 () = &mut stop => return,
+                Some(exemption) = self.exemptions.recv() => self.exempt(exemption),
+                Some(report) = self.reports.recv() => self.take_report(report),
                 Some(command) = commands.recv() => self.obey(command),
                 Ok(events) = self.kernel.next() => {
                     for (Kind::SteeringBegan, event) in events {
@@ -155,6 +156,8 @@ impl Core {
     /// Ends the probers; the data plane goes on, or is taken away.
     pub fn end(self, detach: bool) -> anyhow::Result<()> {
         tracing::info!(detach, "stopping");
+        // Closed first: probers that end now have no exemption to take back.
+        drop(self.exemptions);
         if detach { Ok(self.dataplane.remove()?) } else { Ok(()) }
     }
 
@@ -193,10 +196,8 @@ impl Core {
         if !self.fleet.note(report) {
             return;
         }
-        for index in 0..self.targets.len() {
-            if self.targets[index].crew.has(id) {
-                self.refresh(index, changed);
-            }
+        for index in self.fleet.served_by(id) {
+            self.refresh(index, changed);
         }
     }
 
@@ -311,7 +312,7 @@ impl Core {
                 let gone = self.dataplane.detach(&interface.name);
                 self.interface_event(&interface.name, "attached", "gone", &gone);
             }
-            if index.is_some() && !self.taken_off.contains(&interface.name) {
+            if index.is_some() && !self.detached.contains(&interface.name) {
                 let again = self.dataplane.attach(&interface.name, interface.mode);
                 self.interface_event(&interface.name, "gone", "attached", &again);
             }

@@ -19,6 +19,8 @@ const AGAIN: usize = 4;
 /// The probers, by id.
 pub struct Fleet {
     probers: BTreeMap<u32, Prober>,
+    /// The indices of the targets that each prober works for.
+    works_for: BTreeMap<u32, Vec<usize>>,
     next: u32,
     exemptions: mpsc::Sender<Exemption>,
     reports: mpsc::Sender<Report>,
@@ -49,11 +51,6 @@ pub struct Crew {
 }
 
 impl Crew {
-    /// Whether one of them is `id`.
-    pub fn has(&self, id: u32) -> bool {
-        self.all().any(|member| member == id)
-    }
-
     /// Everyone.
     pub fn all(&self) -> impl Iterator<Item = u32> + '_ {
         self.primary.iter().chain(self.backups.iter().flatten()).copied()
@@ -63,7 +60,7 @@ impl Crew {
 impl Fleet {
     /// No probers yet.
     pub const fn new(exemptions: mpsc::Sender<Exemption>, reports: mpsc::Sender<Report>) -> Self {
-        Self { probers: BTreeMap::new(), next: 0, exemptions, reports }
+        Self { probers: BTreeMap::new(), works_for: BTreeMap::new(), next: 0, exemptions, reports }
     }
 
     /// Starts what `targets` need and is not there, ends what they no longer need; the crews in their order.
@@ -75,8 +72,9 @@ impl Fleet {
                 backups: target.backups.iter().map(|backup| self.crew(target, Some(backup))).collect(),
             })
             .collect();
+        self.works_for = works_for(&crews);
         self.probers.retain(|id, prober| {
-            let needed = crews.iter().any(|crew| crew.has(*id));
+            let needed = self.works_for.contains_key(id);
             if !needed {
                 prober.task.abort();
             }
@@ -142,6 +140,11 @@ impl Fleet {
         true
     }
 
+    /// The indices of the targets that prober `id` works for.
+    pub fn served_by(&self, id: u32) -> Vec<usize> {
+        self.works_for.get(&id).cloned().unwrap_or_default()
+    }
+
     /// A prober.
     pub fn get(&self, id: u32) -> Option<&Prober> {
         self.probers.get(&id)
@@ -175,6 +178,19 @@ impl Fleet {
     }
 }
 
+fn works_for(crews: &[Crew]) -> BTreeMap<u32, Vec<usize>> {
+    let mut works_for = BTreeMap::<u32, Vec<usize>>::new();
+    for (index, crew) in crews.iter().enumerate() {
+        for id in crew.all() {
+            let indices = works_for.entry(id).or_default();
+            if indices.last() != Some(&index) {
+                indices.push(index);
+            }
+        }
+    }
+    works_for
+}
+
 impl Prober {
     fn words(&self) -> String {
         let said = self.said.as_deref().unwrap_or("not probed yet");
@@ -191,5 +207,19 @@ impl Prober {
 impl Drop for Fleet {
     fn drop(&mut self) {
         self.probers.values().for_each(|prober| prober.task.abort());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prober_that_several_targets_share_works_for_each_once() {
+        let crews = [
+            Crew { primary: vec![1, 1], backups: vec![vec![3], vec![3]] },
+            Crew { primary: vec![2], backups: vec![vec![3]] },
+        ];
+        assert_eq!(works_for(&crews), BTreeMap::from([(1, vec![0]), (2, vec![1]), (3, vec![0, 1])]));
     }
 }

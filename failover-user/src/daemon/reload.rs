@@ -30,14 +30,19 @@ impl Core {
         }
         let changes = changes(&self.config, &config);
         let (old, places) = self.carry_places(&config);
-        self.attach_new(&config)?;
+        let attached = self.attach_new(&config)?;
         let desired = Desired { targets: &config.targets, places: &places };
         if let Err(error) = self.dataplane.sync(desired, false) {
             let before = Desired { targets: &self.config.targets, places: &old };
             if let Err(error) = self.dataplane.sync(before, false) {
                 self.warn(format!("after a failed reload: {error}"));
             }
+            self.take_off(&attached);
             return Err(problem(&error));
+        }
+        for name in &attached {
+            self.detached.remove(name);
+            self.interface_event(name, "detached", "attached", &Ok(()));
         }
         self.follow(config);
         self.journal.record(Draft {
@@ -77,25 +82,28 @@ impl Core {
         (old, new)
     }
 
-    fn attach_new(&mut self, config: &Config) -> Result<(), Problem> {
+    /// Attaches what `config` names and is not attached; their names. On an error nothing has changed.
+    fn attach_new(&mut self, config: &Config) -> Result<Vec<String>, Problem> {
         let mut attached = Vec::<String>::new();
         for interface in &config.router.interfaces {
             if self.dataplane.attachment(&interface.name).is_some() {
                 continue;
             }
             if let Err(error) = self.dataplane.attach(&interface.name, interface.mode) {
-                for name in &attached {
-                    if let Err(error) = self.dataplane.detach(name) {
-                        self.warn(error.to_string());
-                    }
-                }
+                self.take_off(&attached);
                 return Err(problem(&error));
             }
             attached.push(interface.name.clone());
         }
-        // A reload makes everything as the configuration says.
-        self.taken_off.clear();
-        Ok(())
+        Ok(attached)
+    }
+
+    fn take_off(&mut self, interfaces: &[String]) {
+        for name in interfaces {
+            if let Err(error) = self.dataplane.detach(name) {
+                self.warn(error.to_string());
+            }
+        }
     }
 
     fn follow(&mut self, config: Config) {

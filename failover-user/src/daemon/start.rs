@@ -66,14 +66,8 @@ impl Started {
 
     fn bring_up(&mut self) -> Result<(), dataplane::Error> {
         let config = &self.loaded.config;
-        let places: Vec<Place> = config
-            .targets
-            .iter()
-            .map(|target| {
-                let now = self.dataplane.placed(target);
-                Place { serving: now.serving(), live: now.live() }
-            })
-            .collect();
+        let places: Vec<Place> =
+            config.targets.iter().map(|target| self.dataplane.adopted_place(target)).collect();
         self.dataplane.forget_probes()?;
         self.dataplane.sync(Desired { targets: &config.targets, places: &places }, false)?;
         self.dataplane.redirect_to(&self.devices.borrow().redirectable)?;

@@ -190,7 +190,7 @@ impl Core {
         let was = if self.dataplane.attachment(name).is_some() { "attached" } else { "detached" };
         let attached = self.dataplane.attach(name, mode);
         attached.as_ref().map_err(problem)?;
-        self.taken_off.remove(name);
+        self.detached.remove(name);
         self.interface_event(name, was, "attached", &attached);
         Ok(InterfaceStatus { attached: true, reason: None, ..self.interface(name) })
     }
@@ -202,7 +202,7 @@ impl Core {
         }
         let detached = self.dataplane.detach(name);
         detached.as_ref().map_err(problem)?;
-        self.taken_off.insert(name.to_owned());
+        self.detached.insert(name.to_owned());
         self.interface_event(name, "attached", "detached", &detached);
         Ok(InterfaceStatus { mode: None, ..self.interface(name) })
     }

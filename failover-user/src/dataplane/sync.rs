@@ -18,6 +18,7 @@ use failover_common::{
 
 use super::{
     error::Error,
+    ids::Ids,
     load::Dataplane,
     maps::{Maps, entries, fails},
     netdev::MOST_DEVICES,
@@ -37,12 +38,14 @@ impl Dataplane {
                 self.applied = found;
             }
         }
-        self.ids.assign(desired.targets);
-        let tables = Tables::of(desired.targets, &self.ids);
+        let mut ids = self.ids.clone();
+        ids.assign(desired.targets);
+        let tables = Tables::of(desired.targets, &ids);
         if tables != self.applied {
-            self.check_room(&tables)?;
+            self.check_room(&ids, &tables)?;
             self.apply(tables)?;
         }
+        self.ids = ids;
         for (target, place) in desired.targets.iter().zip(desired.places) {
             self.place(target, *place);
         }
@@ -63,6 +66,17 @@ impl Dataplane {
     /// Who serves `target` by the map.
     pub fn placed(&self, target: &Target) -> Availability {
         self.maps.availability.get(self.ids.target(target))
+    }
+
+    /// Who served `target` when its tables were last written, by the list of backups that it has now: an older daemon
+    /// may have had another one. The primary, where that server is gone.
+    pub fn adopted_place(&self, target: &Target) -> Place {
+        let now = self.placed(target);
+        let serving = match now.serving() {
+            n @ (0 | Availability::NOBODY) => n,
+            n => self.applied.moved_to(target, u32::from(n) - 1).map_or(0, |place| place as u8 + 1),
+        };
+        Place { serving, live: now.live() }
     }
 
     /// The number under which the kernel knows `target`.
@@ -106,8 +120,8 @@ impl Dataplane {
     }
 
     /// The tables of a running data plane do not grow.
-    fn check_room(&self, tables: &Tables) -> Result<(), Error> {
-        let (target, service) = self.ids.highest();
+    fn check_room(&self, ids: &Ids, tables: &Tables) -> Result<(), Error> {
+        let (target, service) = ids.highest();
         let room = [
             ("AVAILABILITY", target as usize + 1, self.sizes.targets as usize),
             ("SERVICES", service as usize + 1, self.sizes.services as usize),
@@ -174,7 +188,9 @@ impl Dataplane {
         }
         let targets = |tables: &Tables| tables.services.values().map(|s| s.target).collect::<BTreeSet<_>>();
         for gone in targets(old).difference(&targets(new)) {
-            maps.availability.set(*gone, Availability::default());
+            // The generation goes on counting: the next owner's first steered packet is a new one.
+            let generation = maps.availability.get(*gone).generation();
+            maps.availability.set(*gone, Availability::new(0, 0, generation));
             maps.clear_counters(*gone)?;
         }
         let endpoints = |tables: &Tables| tables.backups.values().map(|e| e.id).collect::<BTreeSet<_>>();

@@ -12,7 +12,10 @@ use super::{
     ids::Ids,
     keys::{backup_keys, bytes, service_keys},
 };
-use crate::{config::model::Target, director::Place};
+use crate::{
+    config::model::{Backup, Target},
+    director::Place,
+};
 
 /// What the data plane should be doing.
 #[derive(Clone, Copy, Debug)]
@@ -86,6 +89,20 @@ impl Tables {
         self.backups.insert(serves, endpoint);
     }
 
+    /// Where the server that these tables have at place `n` (from 0) of `target`'s backups stands in its list by now.
+    pub fn moved_to(&self, target: &Target, n: u32) -> Option<usize> {
+        let mut keys = service_keys(target).enumerate();
+        let (index, service) = keys.find_map(|(index, key)| Some((index, self.services.get(&key)?)))?;
+        let server = self.servers.get(&(service.service * MAX_BACKUPS + n))?;
+        let same_host = |backup: &Backup| bytes(backup.address) == server.address;
+        let same_port =
+            |backup: &Backup| backup.ports.get(index).map(|port| port.to_be_bytes()) == Some(server.port);
+        let mut backups = target.backups.iter();
+        backups
+            .position(|backup| same_host(backup) && same_port(backup))
+            .or_else(|| target.backups.iter().position(same_host))
+    }
+
     /// The ports at which signalling enters or leaves.
     pub fn ports(&self) -> Box<PortBitmap> {
         let mut bitmap = Box::new(PortBitmap([0; PortBitmap::WORDS]));
@@ -107,5 +124,38 @@ impl Tables {
         rows.filter(|row| self.servers.get(row) != before.servers.get(row))
             .filter_map(|row| owners.get(&(row / MAX_BACKUPS)).copied())
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    fn paris(backups: &[(&str, u16)]) -> Target {
+        let mut text =
+            "[router]\ninterfaces = [\"wan0\"]\n[[target]]\nname = \"paris\"\naddress = \"192.0.2.10\"\n\
+                        services = [\"sip/udp:5060\"]\n"
+                .to_owned();
+        for (n, (address, port)) in backups.iter().enumerate() {
+            text += &format!(
+                "[[target.backup]]\nname = \"b{n}\"\naddress = \"{address}\"\nports = {{ \"sip/udp\" = {port} }}\n"
+            );
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        config::load(file.path()).unwrap().config.targets.remove(0)
+    }
+
+    #[test]
+    fn a_backup_is_found_again_after_its_list_was_changed() {
+        let before = [paris(&[("198.51.100.1", 5060), ("198.51.100.2", 5060), ("198.51.100.2", 5070)])];
+        let mut ids = Ids::default();
+        ids.assign(&before);
+        let tables = Tables::of(&before, &ids);
+        let now = paris(&[("198.51.100.2", 5070), ("198.51.100.2", 5060), ("198.51.100.3", 5060)]);
+        assert_eq!([0, 1, 2, 3].map(|n| tables.moved_to(&now, n)), [None, Some(1), Some(0), None]);
+        let elsewhere = paris(&[("198.51.100.1", 5080)]);
+        assert_eq!(tables.moved_to(&elsewhere, 0), Some(0), "the host, where only its port is another one");
     }
 }
