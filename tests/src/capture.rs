@@ -81,6 +81,20 @@ impl Captured {
         self.count("ip.checksum.status == 0 || udp.checksum.status == 0 || tcp.checksum.status == 0 || icmp.checksum.status == 0")
     }
 
+    /// One call as the wire saw it, a line for each message.
+    pub fn story(&self, call: &str) -> Result<String> {
+        let fields = [
+            "frame.time_epoch",
+            "ip.src",
+            "ip.dst",
+            "sip.CSeq.method",
+            "sip.Request-Line",
+            "sip.Status-Line",
+        ];
+        let rows = self.fields(&format!("sip.Call-ID == \"{call}\""), &fields)?;
+        Ok(rows.iter().map(|row| format!("\n    {}", row.join("  "))).collect())
+    }
+
     /// The `fields` of every packet that matches `filter`, empty where a packet has none.
     pub fn fields(&self, filter: &str, fields: &[&str]) -> Result<Vec<Vec<String>>> {
         let mut command = Command::new("tshark");
