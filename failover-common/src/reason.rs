@@ -49,6 +49,9 @@ reasons! {
     NotOurs = 9, "not-ours";
     /// Passed: the answer to one of the daemon's own probes.
     OwnProbe = 10, "own-probe";
+    /// Passed: IPv4 in an Ethernet broadcast or multicast, which every router on the wire receives and none may
+    /// forward as unicast (RFC 1812 §5.3.4).
+    LinkBroadcast = 11, "link-broadcast";
 
     /// Passed: the primary serves.
     PrimaryServes = 16, "primary-serves";

@@ -16,7 +16,7 @@ const UDP_LENGTH: usize = L4 + 4;
 const TCP_OFFSET: usize = L4 + 12;
 
 pub fn fixtures() -> Vec<Fixture> {
-    [not_ipv4(), odd_ip(), fragments(), other_protocols(), lies(), truncated()].concat()
+    [not_ipv4(), to_a_group(), odd_ip(), fragments(), other_protocols(), lies(), truncated()].concat()
 }
 
 fn not_ipv4() -> Vec<Fixture> {
@@ -53,6 +53,19 @@ fn not_ipv4() -> Vec<Fixture> {
         ),
     ];
     cases.into_iter().map(|(name, raw)| leave(name, raw, Reason::NotIpv4)).collect()
+}
+
+/// The kernel forwards no such frame either.
+fn to_a_group() -> Vec<Fixture> {
+    let to = |mac: [u8; 6], frame: Frame| frame.broken(|bytes| bytes[..6].copy_from_slice(&mac));
+    let (broadcast, multicast) = ([0xff; 6], [0x01, 0, 0x5e, 0, 1, 75]);
+    vec![
+        leave("an INVITE in a broadcast", to(broadcast, udp(PHONE, PARIS)), Reason::LinkBroadcast),
+        leave("an INVITE in a multicast", to(multicast, udp(PHONE, PARIS)), Reason::LinkBroadcast),
+        leave("a backup's answer in a broadcast", to(broadcast, udp(PARIS_BACKUP, PHONE)), {
+            Reason::LinkBroadcast
+        }),
+    ]
 }
 
 fn odd_ip() -> Vec<Fixture> {
