@@ -39,11 +39,16 @@ fn classify(ip: &Ipv4, l4: &L4) -> Result<Wish, Stop> {
     if !to && !from {
         return Err(Reason::NotSignalling.into());
     }
+    let mut stop = Stop::from(Reason::NotOurs);
     if to {
         let key = EndpointKey::new(key::mapped(ip.destination), l4.destination, ip.protocol);
         // SAFETY: the element is read before the program ends, and RCU keeps it until then.
         if let Some(service) = unsafe { maps::SERVICES.get(key) } {
-            return steer::to_service(ip, l4, service);
+            match steer::to_service(ip, l4, service) {
+                // One target may be another one's client: then this may be a backup's answer to it.
+                Err(passed) if from && passed.reason as u32 == Reason::PrimaryServes as u32 => stop = passed,
+                decided => return decided,
+            }
         }
     }
     if from {
@@ -53,7 +58,7 @@ fn classify(ip: &Ipv4, l4: &L4) -> Result<Wish, Stop> {
             return steer::from_backup(ip, l4, endpoint);
         }
     }
-    Err(Reason::NotOurs.into())
+    Err(stop)
 }
 
 #[inline(always)]

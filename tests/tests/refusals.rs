@@ -71,6 +71,31 @@ fn an_xdp_program_that_is_already_there() -> Result<()> {
 }
 
 #[test]
+fn a_second_daemon_on_the_same_pins() -> Result<()> {
+    let lab = Lab::new(Weight::Quick)?;
+    let first = Daemon::start(&lab, &settings(&lab))?;
+    let own = lab.dir().join("second");
+    let second =
+        Settings { state_dir: own.join("state"), control_socket: own.join("sock"), ..settings(&lab) };
+    refused(&lab, &second, 1, &["in use by another daemon", "help", "bpffs_dir"])?;
+    // With its state in the same place it is refused even earlier.
+    let third = Settings { control_socket: own.join("sock"), ..settings(&lab) };
+    refused(&lab, &third, 1, &["lock", "another daemon"])?;
+    let status = first.status()?;
+    let interfaces = status["router"]["interfaces"].as_array().context("no interfaces")?;
+    assert!(interfaces.iter().all(|interface| interface["attached"] == true), "{status}");
+    Ok(())
+}
+
+#[test]
+fn a_pin_folder_with_a_dot_in_its_name() -> Result<()> {
+    let lab = Lab::new(Weight::Quick)?;
+    let dotted = Settings { bpffs_dir: lab.pin_dir("v1.2"), ..settings(&lab) };
+    refused(&lab, &dotted, 1, &["v1.2", "dot", "help"])?;
+    nothing_changed(&lab)
+}
+
+#[test]
 fn no_privilege() -> Result<()> {
     const NOBODY: u32 = 65534;
     let lab = Lab::new(Weight::Quick)?;

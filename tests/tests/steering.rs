@@ -16,7 +16,7 @@ use failover_tests::{
     sip,
     stream::{Answers, Stream, ask, listen, phone},
     tcp_client::{Outcome, TcpClient},
-    topology::{BACKUP, CALLERS, Lab, PRIMARY, Weight, add_address},
+    topology::{BACKUP, CALLEES, CALLERS, Lab, PRIMARY, Weight, add_address},
 };
 
 const PARIS: SocketAddrV4 = SocketAddrV4::new(PRIMARY, 5060);
@@ -157,6 +157,25 @@ fn servers_reach_each_other_whoever_serves() -> Result<()> {
 }
 
 /// Two targets, one backup host; `ports` tell them apart, or do not.
+#[test]
+fn a_target_that_asks_another_one_is_answered_by_its_backup_from_the_address_it_asked() -> Result<()> {
+    for target in [paris(), paris().shared()] {
+        let lab = Lab::new(Weight::Quick)?;
+        let _primary = Responder::start(&lab.primary, PARIS, "primary")?;
+        let _backup = Responder::start(&lab.backup, BACKUP_SIP, "backup")?;
+        let metz = Target::new("metz", CALLEES, PRIMARY).udp_only().shared();
+        let settings = Settings::empty(&lab).probe(QUICK_PROBE).with(target).with(metz);
+        let daemon = Daemon::start(&lab, &settings)?;
+        // Its port answers no probe; its own service passes all the same.
+        daemon.run(&["target", "primary", "metz"])?;
+        let proxy = phone(&lab.phones, SocketAddrV4::new(CALLEES, 5060))?;
+        daemon.run(&["target", "disable", "paris"])?;
+        daemon.wait_serving("paris", "backup", SWITCH)?;
+        all_from(&ask_once(&proxy, PARIS, 1)?, PARIS, "backup");
+    }
+    Ok(())
+}
+
 fn two_targets(lab: &Lab, ports: bool) -> Result<(Settings, Vec<Responder>)> {
     add_address(&lab.primary, *LYON.ip())?;
     let lyon = Target::new("lyon", *LYON.ip(), BACKUP).udp_only().shared();

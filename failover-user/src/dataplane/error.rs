@@ -17,6 +17,18 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// A name that a bpffs does not take.
+    #[error("{path}: a BPF file system takes no name with a dot")]
+    DottedName {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Another daemon works with this folder.
+    #[error("{path}: in use by another daemon")]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Nothing is pinned.
     #[error("{path}: no data plane is pinned here")]
     NotPinned {
@@ -117,6 +129,11 @@ impl Error {
             }
             Self::NoBpffs { .. } => {
                 "mount one: mount -t bpf bpf /sys/fs/bpf (and see [router] bpffs_dir)".into()
+            }
+            Self::DottedName { .. } => "choose another [router] bpffs_dir".into(),
+            Self::InUse { .. } => {
+                "stop that one first, or give this one a [router] bpffs_dir, state_dir and control_socket of its own"
+                    .into()
             }
             Self::NotPinned { .. } => "start the daemon: failover run".into(),
             Self::KernelTooOld { .. } => "boot a newer kernel".into(),

@@ -2,14 +2,15 @@
 
 use super::error::Error;
 
-/// bpf_link for XDP (5.9), ring buffers (5.8), the coarse clock (5.11): the first long-term kernel that has all.
-const NEEDED: (u32, u32) = (5, 15);
+/// bpf_link for XDP (5.9), ring buffers (5.8), the coarse clock (5.11), two folders of a bpffs exchanged in one step
+/// (after 5.15): the first long-term kernel that has all.
+const NEEDED: (u32, u32) = (6, 1);
 
 /// Refuses a kernel that is too old, before anything is touched.
 pub fn check() -> Result<(), Error> {
     let release = rustix::system::uname().release().to_string_lossy().into_owned();
     match version(&release) {
-        Some(version) if version < NEEDED => Err(Error::KernelTooOld { release, needed: "5.15" }),
+        Some(version) if version < NEEDED => Err(Error::KernelTooOld { release, needed: "6.1" }),
         _ => Ok(()),
     }
 }

@@ -41,6 +41,8 @@ pub struct Dataplane {
     pub(super) links: BTreeMap<String, Attachment>,
     ebpf: Ebpf,
     adopted: bool,
+    /// Of the pin folder.
+    _lock: std::fs::File,
 }
 
 /// Rows that the maps need.
@@ -85,6 +87,7 @@ impl Dataplane {
         kernel::check()?;
         let pins = Pins::new(&options.bpffs_dir);
         pins.create()?;
+        let lock = pins.lock()?;
         let (before, mut ids) = pinned(&pins)?;
         ids.assign(options.targets);
         let sizes = Sizes::of(&ids, options.max_flows);
@@ -105,7 +108,7 @@ impl Dataplane {
         }
         settle(&mut ebpf, &pins, fits)?;
         let applied = maps.tables()?;
-        Ok((Self { pins, maps, ids, applied, sizes, links, ebpf, adopted }, events))
+        Ok((Self { pins, maps, ids, applied, sizes, links, ebpf, adopted, _lock: lock }, events))
     }
 
     /// Whether an older daemon's state was taken over.

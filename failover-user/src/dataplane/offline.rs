@@ -60,10 +60,16 @@ pub enum OfflineError {
 
 impl OfflineError {
     /// The exit code of a command that ends with this.
-    pub const fn exit(&self) -> u8 {
+    pub fn exit(&self) -> u8 {
         match self {
             Self::Dataplane(error) => error.exit(),
             Self::Lock(LockError::Held { .. }) => 5,
+            Self::Lock(LockError::Io { source, .. })
+            | Self::Orders(OrdersError::Read { source, .. } | OrdersError::Write { source, .. })
+                if matches!(source.kind(), std::io::ErrorKind::PermissionDenied) =>
+            {
+                6
+            }
             Self::NoTarget { .. } | Self::NotAttached { .. } => 7,
             Self::Orders(_) | Self::Lock(_) | Self::Drain => 1,
         }

@@ -39,10 +39,25 @@ impl Pins {
         let existing = self.root.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
         let fs = rustix::fs::statfs(existing)
             .map_err(|error| Error::io(format!("look at {}", existing.display()), error.into()))?;
-        if u64::try_from(fs.f_type) == Ok(BPF_FS_MAGIC) {
-            Ok(())
-        } else {
-            Err(Error::NoBpffs { path: self.root.clone() })
+        if u64::try_from(fs.f_type) != Ok(BPF_FS_MAGIC) {
+            return Err(Error::NoBpffs { path: self.root.clone() });
+        }
+        let missing = self.root.strip_prefix(existing).unwrap_or(&self.root);
+        if missing.to_string_lossy().contains('.') {
+            return Err(Error::DottedName { path: self.root.clone() });
+        }
+        Ok(())
+    }
+
+    /// Locks the folder for as long as the file lives. The lock of `state_dir` does not keep a daemon away that has
+    /// another one, and writes the same maps.
+    pub fn lock(&self) -> Result<fs::File, Error> {
+        let fails = |error| Error::io(format!("lock {}", self.root.display()), error);
+        let folder = fs::File::open(&self.root).map_err(fails)?;
+        match rustix::fs::flock(&folder, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(folder),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::InUse { path: self.root.clone() }),
+            Err(error) => Err(fails(error.into())),
         }
     }
 

@@ -133,15 +133,14 @@ mod tests {
     use crate::config;
 
     fn paris(backups: &[(&str, u16)]) -> Target {
-        let mut text =
-            "[router]\ninterfaces = [\"wan0\"]\n[[target]]\nname = \"paris\"\naddress = \"192.0.2.10\"\n\
-                        services = [\"sip/udp:5060\"]\n"
-                .to_owned();
-        for (n, (address, port)) in backups.iter().enumerate() {
-            text += &format!(
-                "[[target.backup]]\nname = \"b{n}\"\naddress = \"{address}\"\nports = {{ \"sip/udp\" = {port} }}\n"
-            );
-        }
+        let head = "[router]\ninterfaces = [\"wan0\"]\n[[target]]\nname = \"paris\"\naddress = \"192.0.2.10\"\n\
+                    services = [\"sip/udp:5060\"]\n";
+        let backup = |(n, (address, port)): (usize, &(&str, u16))| {
+            let ports = format!("{{ \"sip/udp\" = {port} }}");
+            format!("[[target.backup]]\nname = \"b{n}\"\naddress = \"{address}\"\nports = {ports}\n")
+        };
+        let backups: Vec<String> = backups.iter().enumerate().map(backup).collect();
+        let text = head.to_owned() + &backups.concat();
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         config::load(file.path()).unwrap().config.targets.remove(0)
