@@ -1,5 +1,6 @@
 //! The arrows of the house: which room may know which. A room that needs what it must not know is in the wrong place,
 //! or what it needs is.
+#![allow(clippy::unwrap_used)] // in a test, the functions beside it included, a panic is the report
 
 use std::{
     fs,
