@@ -77,7 +77,7 @@ reasons! {
     NoRoute = 26, "no-route";
     /// Dropped: nobody may serve (`all_down = "drop"`).
     NobodyServes = 27, "nobody-serves";
-    /// Dropped: a write failed after the first one had been made.
+    /// Dropped: a write, or the redirect, failed after the first write had been made.
     HalfWritten = 28, "half-written";
     /// Passed: from a server that is a target itself, to a client that asked it as such.
     OwnService = 29, "own-service";

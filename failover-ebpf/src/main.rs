@@ -30,8 +30,8 @@ enum Verdict {
     Pass,
     /// Thrown away, counted.
     Drop,
-    /// Out of another device, by `DEVICES`.
-    Redirect(u32),
+    /// Out of the device that the packet was redirected to.
+    Redirect,
 }
 
 /// The router's program: on every interface that signalling passes.
@@ -41,10 +41,7 @@ pub fn failover_xdp(ctx: XdpContext) -> u32 {
     match walk(&mut packet) {
         Verdict::Pass => xdp_action::XDP_PASS,
         Verdict::Drop => xdp_action::XDP_DROP,
-        Verdict::Redirect(ifindex) => match maps::DEVICES.redirect(ifindex, 0) {
-            Ok(redirect) => redirect,
-            Err(_) => xdp_action::XDP_DROP,
-        },
+        Verdict::Redirect => xdp_action::XDP_REDIRECT,
     }
 }
 
@@ -65,15 +62,18 @@ fn walk(packet: &mut Packet) -> Verdict {
             return if stop.drop { Verdict::Drop } else { Verdict::Pass };
         }
     };
-    if rewrite::apply(packet, &plan).is_err() {
+    let sent = rewrite::apply(packet, &plan).is_ok()
+        && match plan.route {
+            // The device was in the map when the plan was made; it may have gone since.
+            Route::Redirect { ifindex, .. } => maps::DEVICES.redirect(ifindex, 0).is_ok(),
+            Route::Kernel => true,
+        };
+    if !sent {
         record::count(packet, plan.target, Reason::HalfWritten);
         return Verdict::Drop;
     }
     record::done(packet, &plan);
-    match plan.route {
-        Route::Redirect { ifindex, .. } => Verdict::Redirect(ifindex),
-        Route::Kernel => Verdict::Pass,
-    }
+    if let Route::Redirect { .. } = plan.route { Verdict::Redirect } else { Verdict::Pass }
 }
 
 #[cfg(not(test))]

@@ -70,7 +70,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     notify(&[sd_notify::NotifyState::Stopping]);
     let _ = stop.send(());
     // The server ends its followers and removes its socket; that is bounded in time.
-    server.await?;
+    if let Err(error) = server.await {
+        tracing::error!(%error, "the control server died");
+    }
     core.end(options.detach_on_exit)
 }
 

@@ -15,11 +15,11 @@ fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
-            let path = entry.unwrap().path();
+            let path = entry.expect("a folder entry").path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
+                let text = fs::read_to_string(&path).expect("a source file");
                 found.push((path, text));
             }
         }
@@ -33,7 +33,7 @@ fn room(name: &str) -> Vec<(PathBuf, String)> {
     let mut files = if source.join(name).is_dir() { sources(&source.join(name)) } else { Vec::new() };
     let file = source.join(format!("{name}.rs"));
     if file.exists() {
-        let text = fs::read_to_string(&file).unwrap();
+        let text = fs::read_to_string(&file).expect("a source file");
         files.push((file, text));
     }
     assert!(!files.is_empty(), "there is no room {name}");

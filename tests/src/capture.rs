@@ -92,7 +92,8 @@ impl Captured {
             "sip.Status-Line",
         ];
         let rows = self.fields(&format!("sip.Call-ID == \"{call}\""), &fields)?;
-        Ok(rows.iter().map(|row| format!("\n    {}", row.join("  "))).collect())
+        let lines: Vec<String> = rows.iter().map(|row| row.join("  ")).collect();
+        Ok(lines.join("\n"))
     }
 
     /// The `fields` of every packet that matches `filter`, empty where a packet has none.

@@ -34,7 +34,7 @@ use crate::{
     },
     dataplane::{self, Dataplane, Desired, Watch},
     director::Place,
-    probe::{Exemption, Ledger, Report},
+    probe::{Exemption, Ledger, Outcome, Report},
 };
 
 /// How often the maps are read back and compared.
@@ -193,8 +193,17 @@ impl Core {
 
     fn take_report(&mut self, report: Report) {
         let (id, changed) = (report.id, report.transition.is_some());
+        let unable = match &report.outcome {
+            Outcome::Unable { said } => Some(said.clone()),
+            _ => None,
+        };
+        let known = self.fleet.get(id).and_then(|prober| prober.said.clone());
         if !self.fleet.note(report) {
             return;
+        }
+        // Said once, for as long as nothing else is.
+        if let Some(said) = unable.filter(|said| known.as_ref() != Some(said)) {
+            self.warn(format!("a probe could not be sent, which says nothing about its server: {said}"));
         }
         for index in self.fleet.served_by(id) {
             self.refresh(index, changed);

@@ -135,7 +135,7 @@ impl Fleet {
                 prober.rtt = Some(rtt);
                 prober.said = Some(said);
             }
-            Outcome::Failed { said } => prober.said = Some(said),
+            Outcome::Failed { said } | Outcome::Unable { said } => prober.said = Some(said),
         }
         true
     }

@@ -6,7 +6,7 @@ use super::{core::Core, status::problem, targets::TargetState};
 use crate::{
     config::{
         self, Loaded,
-        model::{Config, Target},
+        model::{Config, Interface, Target},
     },
     control::{
         journal::Draft,
@@ -87,6 +87,7 @@ impl Core {
         let mut attached = Vec::<String>::new();
         for interface in &config.router.interfaces {
             if self.dataplane.attachment(&interface.name).is_some() {
+                self.change_mode(interface)?;
                 continue;
             }
             if let Err(error) = self.dataplane.attach(&interface.name, interface.mode) {
@@ -96,6 +97,23 @@ impl Core {
             attached.push(interface.name.clone());
         }
         Ok(attached)
+    }
+
+    /// Attaches anew where another mode is asked for than the one that runs; as it was, where that fails.
+    fn change_mode(&mut self, interface: &Interface) -> Result<(), Problem> {
+        let device = self.devices.borrow().named(&interface.name).and_then(|device| device.xdp);
+        let Some((runs, _)) = device.filter(|(runs, _)| !interface.mode.is_met_by(*runs)) else {
+            return Ok(());
+        };
+        self.dataplane.detach(&interface.name).map_err(|error| problem(&error))?;
+        let attached = self.dataplane.attach(&interface.name, interface.mode);
+        self.interface_event(&interface.name, "detached", "attached", &attached);
+        attached.map_err(|error| {
+            if let Err(error) = self.dataplane.attach(&interface.name, runs) {
+                self.warn(error.to_string());
+            }
+            problem(&error)
+        })
     }
 
     fn take_off(&mut self, interfaces: &[String]) {

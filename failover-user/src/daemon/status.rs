@@ -59,10 +59,13 @@ impl Core {
     fn interface(&self, name: &str) -> InterfaceStatus {
         let devices = self.devices.borrow();
         let device = devices.named(name);
-        let attached = self.dataplane.attachment(name).is_some() && device.is_some();
+        let attachment = self.dataplane.attachment(name).filter(|_| device.is_some());
+        let attached = attachment.is_some();
+        // The watch on the devices may not have seen yet what was attached a moment ago.
+        let mode = attachment.and_then(|link| device?.xdp.map(|(mode, _)| mode).or(link.mode));
         InterfaceStatus {
             name: name.to_owned(),
-            mode: device.and_then(|d| d.xdp).filter(|_| attached).map(|(mode, _)| mode.to_string()),
+            mode: mode.map(|mode| mode.to_string()),
             attached,
             reason: match device {
                 None => Some("no such device".into()),

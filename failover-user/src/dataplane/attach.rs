@@ -18,6 +18,8 @@ pub struct Attachment {
     pub name: String,
     /// Its index when the program was attached: a device of the same name with another index is another one.
     pub index: u32,
+    /// How it was attached; none where an older daemon did that.
+    pub mode: Option<Mode>,
     _link: FdLink,
 }
 
@@ -29,29 +31,27 @@ impl fmt::Debug for Attachment {
 
 /// Attaches `program` to `name`, and pins the link.
 pub fn attach(program: &mut Xdp, pins: &Pins, name: &str, mode: Mode) -> Result<Attachment, Error> {
-    let tries: &[(XdpMode, &'static str)] = match mode {
-        Mode::Auto => &[(XdpMode::Driver, "native"), (XdpMode::Skb, "generic")],
-        Mode::Native => &[(XdpMode::Driver, "native")],
-        Mode::Generic => &[(XdpMode::Skb, "generic")],
-    };
-    let mut refused = None;
-    for &(flag, words) in tries {
-        match program.attach(name, flag) {
-            Ok(id) => {
-                let link = program.take_link(id).map_err(|error| load_error(&error))?;
-                return pin(pins, name, link);
+    match mode {
+        Mode::Native => attach_as(program, pins, name, Mode::Native),
+        Mode::Generic => attach_as(program, pins, name, Mode::Generic),
+        Mode::Auto => match attach_as(program, pins, name, Mode::Native) {
+            Err(Error::Attach { source, .. }) => {
+                tracing::info!(interface = name, %source, "no native XDP here; generic instead");
+                attach_as(program, pins, name, Mode::Generic)
             }
-            Err(error) => match explain(name, words, &error) {
-                Error::Attach { source, .. } if mode == Mode::Auto && words == "native" => {
-                    tracing::info!(interface = name, %source, "no native XDP here; generic instead");
-                    refused = Some(source);
-                }
-                error => return Err(error),
-            },
-        }
+            attached => attached,
+        },
     }
-    let source = refused.unwrap_or_else(|| io::ErrorKind::Unsupported.into());
-    Err(Error::Attach { name: name.into(), mode: "native", source })
+}
+
+fn attach_as(program: &mut Xdp, pins: &Pins, name: &str, mode: Mode) -> Result<Attachment, Error> {
+    let (flag, words) = match mode {
+        Mode::Generic => (XdpMode::Skb, "generic"),
+        Mode::Native | Mode::Auto => (XdpMode::Driver, "native"),
+    };
+    let id = program.attach(name, flag).map_err(|error| explain(name, words, &error))?;
+    let link = program.take_link(id).map_err(|error| load_error(&error))?;
+    Ok(Attachment { mode: Some(mode), ..pin(pins, name, link)? })
 }
 
 /// Swaps `program` into the pinned link of `name`. `None`: the link is dead (its device is gone), and so is its pin.
@@ -79,7 +79,7 @@ pub fn adopt(program: &mut Xdp, pins: &Pins, name: &str) -> Result<Option<Attach
         return Ok(None);
     };
     let link = program.take_link(id).map_err(|error| load_error(&error))?;
-    Ok(Some(Attachment { name: name.into(), index: index(name)?, _link: fd(name, link)? }))
+    Ok(Some(Attachment { name: name.into(), index: index(name)?, mode: None, _link: fd(name, link)? }))
 }
 
 fn pin(pins: &Pins, name: &str, link: XdpLink) -> Result<Attachment, Error> {
@@ -90,7 +90,7 @@ fn pin(pins: &Pins, name: &str, link: XdpLink) -> Result<Attachment, Error> {
         path,
         reason: causes(&error),
     })?;
-    Ok(Attachment { name: name.into(), index: index(name)?, _link: pinned.into() })
+    Ok(Attachment { name: name.into(), index: index(name)?, mode: None, _link: pinned.into() })
 }
 
 /// A kernel that knows no bpf_link for XDP cannot keep the program when the daemon ends.

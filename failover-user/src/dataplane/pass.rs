@@ -15,8 +15,9 @@ use crate::config::model::Mode;
 /// Attaches the program to `interface`; the link is pinned under `bpffs_dir`.
 pub fn attach(bpffs_dir: &Path, interface: &str) -> Result<(), Error> {
     kernel::check()?;
-    let pins = Pins::new(bpffs_dir);
-    pins.create()?;
+    // A folder of its own: the links beside it are the router's, and its daemon swaps programs in all of them.
+    let pins = Pins::new(&bpffs_dir.join("pass"));
+    pins.create_links()?;
     // The maps belong to the object, not to this program: as small as they can be.
     let mut ebpf = EbpfLoader::new()
         .map_max_entries(names::RETURNS, 1)

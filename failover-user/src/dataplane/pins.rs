@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
@@ -32,6 +33,13 @@ impl Pins {
             make_private(&folder)?;
         }
         Ok(())
+    }
+
+    /// Makes the folders of the links alone.
+    pub fn create_links(&self) -> Result<(), Error> {
+        self.check_bpffs()?;
+        make_private(&self.root)?;
+        make_private(&self.links())
     }
 
     /// Refuses a folder that is not on a bpffs.
@@ -111,12 +119,17 @@ impl Pins {
         }
     }
 
-    /// Takes everything away, links first.
+    /// Takes everything of the router's away, links first. What else somebody pinned in the folder stays.
     pub fn remove_all(&self) -> Result<(), Error> {
-        for folder in [self.links(), self.layout(), self.next_layout(), self.root.clone()] {
+        for folder in [self.links(), self.layout(), self.next_layout()] {
             remove_folder(&folder)?;
         }
-        Ok(())
+        match fs::remove_dir(&self.root) {
+            Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty) => {
+                Err(Error::io(format!("remove {}", self.root.display()), error))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -86,7 +86,7 @@ impl Exempted {
     ) -> Result<Self, Outcome> {
         let endpoint = endpoint_of(local, transport);
         let (done, confirmed) = oneshot::channel();
-        let refused = || Outcome::failed("the data plane did not exempt the probe's socket");
+        let refused = || Outcome::unable("the data plane did not exempt the probe's socket");
         let exemption = Exemption { endpoint, exempt: true, done: Some(done) };
         exemptions.send(exemption).await.map_err(|_| refused())?;
         let held = Self { endpoint, exemptions: exemptions.clone(), held: true };

@@ -74,17 +74,29 @@ pub enum Outcome {
         /// What happened, in words: `no answer in 300ms`, `503 Service Unavailable`, `connection refused`.
         said: String,
     },
+    /// This machine could not ask (no descriptors, no ports, its own firewall, …): that says nothing about the server,
+    /// and leaves its health as it is.
+    Unable {
+        /// What happened, in words: `cannot open a UDP socket to 192.0.2.10:5060: too many open files`.
+        said: String,
+    },
 }
 
 impl Outcome {
-    fn failed(said: impl Into<String>) -> Self {
-        Self::Failed { said: said.into() }
+    fn unable(said: impl Into<String>) -> Self {
+        Self::Unable { said: said.into() }
     }
 
-    fn observation(&self) -> Observation {
+    /// An error before anything was sent: this machine's own, or that there is no way to the server.
+    fn unsent(said: String, error: &io::Error) -> Self {
+        if is_own_fault(error) { Self::Unable { said } } else { Self::Failed { said } }
+    }
+
+    const fn observation(&self) -> Option<Observation> {
         match self {
-            Self::Alive { .. } => Observation::Alive,
-            Self::Failed { .. } => Observation::Failed,
+            Self::Alive { .. } => Some(Observation::Alive),
+            Self::Failed { .. } => Some(Observation::Failed),
+            Self::Unable { .. } => None,
         }
     }
 }
@@ -114,7 +126,7 @@ impl Report {
     /// Has the machine take in an outcome that is known now.
     fn of(id: u32, outcome: Outcome, machine: &mut Machine, fall: u8) -> Self {
         let at = tokio::time::Instant::now().into_std();
-        let transition = machine.observe(outcome.observation(), at);
+        let transition = outcome.observation().and_then(|observation| machine.observe(observation, at));
         Self {
             id,
             at,
@@ -224,11 +236,11 @@ impl Prober {
     async fn probe(&mut self) -> Outcome {
         let Service { kind, transport, .. } = self.subject.service;
         if kind != ServiceKind::Sip {
-            return Outcome::failed(format!("probing {} is not supported yet", kind.name()));
+            return Outcome::unable(format!("probing {} is not supported yet", kind.name()));
         }
         let mut random = [0; Token::RANDOM];
         if let Err(error) = getrandom::fill(&mut random) {
-            return Outcome::failed(format!("cannot make an unguessable request: {error}"));
+            return Outcome::unable(format!("cannot make an unguessable request: {error}"));
         }
         self.requests = (self.requests + 1) & 0x7fff_ffff;
         let ask = sip::Ask {
@@ -243,6 +255,22 @@ impl Prober {
             Transport::Tcp => self.tcp.probe(&ask, &self.exemptions).await,
         }
     }
+}
+
+/// Whether an error of a socket call is about this machine's means or rules, and not about the way to the server.
+fn is_own_fault(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let own = [
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOMEM,
+        Errno::NOBUFS,
+        Errno::ADDRINUSE,
+        Errno::ADDRNOTAVAIL,
+        Errno::PERM,
+        Errno::ACCESS,
+    ];
+    Errno::from_io_error(error).is_some_and(|errno| own.contains(&errno))
 }
 
 /// An I/O error without its number: `connection refused`.

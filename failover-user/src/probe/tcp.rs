@@ -50,7 +50,7 @@ impl Io {
             Ok(bound) => bound,
             Err(error) => {
                 let said = format!("cannot open a TCP socket to {}: {}", ask.server, words(&error));
-                return Outcome::Failed { said };
+                return Outcome::unsent(said, &error);
             }
         };
         match Exempted::hold(local, ask.transport, exemptions).await {

@@ -69,7 +69,7 @@ impl Io {
             Ok(Err(Refusal::Answer(said))) => Outcome::Failed { said },
             Ok(Err(Refusal::Send(error))) => {
                 self.close().await;
-                Outcome::failed(format!("cannot send to {}: {}", ask.server, words(&error)))
+                Outcome::unsent(format!("cannot send to {}: {}", ask.server, words(&error)), &error)
             }
             Err(_) => {
                 if open.is_misplaced(ask.server) {
@@ -91,7 +91,7 @@ impl Io {
 impl Open {
     async fn new(ask: &Ask<'_>, exemptions: &mpsc::Sender<Exemption>) -> Result<Self, Outcome> {
         let failed = |error: &io::Error| {
-            Outcome::failed(format!("cannot open a UDP socket to {}: {}", ask.server, words(error)))
+            Outcome::unsent(format!("cannot open a UDP socket to {}: {}", ask.server, words(error)), error)
         };
         let connected = async {
             let socket = UdpSocket::bind(any_local(ask.server)).await?;

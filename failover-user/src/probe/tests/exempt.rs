@@ -93,10 +93,10 @@ async fn without_an_exemption_nothing_is_sent() {
         });
         let mut prober = Prober::new(subject(server.local_addr().unwrap(), transport, LONG), exemptions);
         let said = "the data plane did not exempt the probe's socket";
-        assert_eq!(failed(prober.probe().await), said);
+        assert_eq!(unable(prober.probe().await), said);
         refusing.await.unwrap();
         // The channel is closed by now.
-        assert_eq!(failed(prober.probe().await), said);
+        assert_eq!(unable(prober.probe().await), said);
         assert_eq!(server.try_recv(&mut [0; 9]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         let connection = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
         assert!(connection.is_err(), "{connection:?}");

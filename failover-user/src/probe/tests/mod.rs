@@ -85,14 +85,22 @@ fn wrong_call_id(request: &[u8]) -> Vec<u8> {
 fn alive(outcome: Outcome) -> String {
     match outcome {
         Outcome::Alive { said, .. } => said,
-        Outcome::Failed { said } => panic!("failed: {said}"),
+        other => panic!("{other:?}"),
     }
 }
 
 /// What made a probe fail.
 fn failed(outcome: Outcome) -> String {
     match outcome {
-        Outcome::Alive { said, .. } => panic!("alive: {said}"),
         Outcome::Failed { said } => said,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Why a probe could not be made, which is no failure of its server.
+fn unable(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Unable { said } => said,
+        other => panic!("{other:?}"),
     }
 }

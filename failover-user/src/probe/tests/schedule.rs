@@ -34,7 +34,7 @@ async fn reports_tell_what_the_machine_knows() {
         assert!(before.is_none_or(|before| before <= report.at));
         before = Some(report.at);
         let said = match report.outcome {
-            Outcome::Alive { said, .. } | Outcome::Failed { said } => said,
+            Outcome::Alive { said, .. } | Outcome::Failed { said } | Outcome::Unable { said } => said,
         };
         seen.push((said, report.health, report.failures, report.transition.map(|change| change.from)));
     }
@@ -85,7 +85,7 @@ async fn what_cannot_be_probed_says_so() {
     let mut subject = subject("127.0.0.1:1719".parse().unwrap(), Transport::Udp, LONG);
     subject.service.kind = ServiceKind::Ras;
     let outcome = Prober::new(subject, confirming()).probe().await;
-    assert_eq!(failed(outcome), "probing ras is not supported yet");
+    assert_eq!(unable(outcome), "probing ras is not supported yet");
 }
 
 #[tokio::test(start_paused = true)]
@@ -128,4 +128,20 @@ proptest! {
 fn jitter_reaches_both_ends() {
     let second = Duration::from_secs(1);
     assert_eq!((jittered(second, 0), jittered(second, u32::MAX)), (second.mul_f64(0.9), second.mul_f64(1.1)));
+}
+
+/// A data plane that exempts nothing keeps every probe from being sent: the server's health stays unknown, however
+/// often that happens.
+#[tokio::test]
+async fn what_this_machine_cannot_do_is_no_failure_of_the_server() {
+    let (exemptions, mut asked) = mpsc::channel::<Exemption>(16);
+    tokio::spawn(async move { while asked.recv().await.is_some() {} });
+    let (_again, again) = mpsc::channel(1);
+    let (reports, mut reported) = mpsc::channel(1);
+    tokio::spawn(run(7, subject(server(2).await, Transport::Udp, SHORT), exemptions, again, reports));
+    for _ in 0..5 {
+        let report = reported.recv().await.unwrap();
+        assert!(matches!(report.outcome, Outcome::Unable { .. }), "{report:?}");
+        assert_eq!((report.health, report.failures, report.transition), (Health::Unknown, 0, None));
+    }
 }

@@ -224,9 +224,9 @@ async fn a_socket_is_made_anew_when_the_routes_have_changed_and_not_for_silence_
 async fn a_server_without_a_route_fails_in_words() {
     // A broadcast address: connecting to it is not permitted.
     let server = "255.255.255.255:5060".parse().unwrap();
-    let said = failed(plain_prober(server, Transport::Udp, LONG).probe().await);
+    let said = unable(plain_prober(server, Transport::Udp, LONG).probe().await);
     assert_eq!(said, "cannot open a UDP socket to 255.255.255.255:5060: permission denied");
-    let said = failed(plain_prober(server, Transport::Tcp, LONG).probe().await);
+    let said = unable(plain_prober(server, Transport::Tcp, LONG).probe().await);
     assert_eq!(said, "cannot open a TCP socket to 255.255.255.255:5060: permission denied");
 }
 
