@@ -11,7 +11,7 @@ use super::{
     monitor, output,
     session::Session,
     table::{Mood, View, colored, loud, plain, render},
-    words::{self, admin, clean, health, or_dash, rtt, serving, since, span},
+    words::{self, admin, clean, or_dash, rtt, serving, since, span},
 };
 use crate::{
     control::message::{Admin, InterfaceStatus, RouterStatus, Serving, Status, TargetStatus},
@@ -164,7 +164,7 @@ fn admin_cell(target: &TargetStatus, view: &View) -> Cell {
 }
 
 fn of_health(is: Health) -> Cell {
-    colored(is.into(), health(is))
+    colored(is.into(), is.name())
 }
 
 /// The table of servers: each as a whole, then its probes.

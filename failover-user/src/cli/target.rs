@@ -165,7 +165,7 @@ fn text(detail: &TargetDetail, view: &View) -> String {
     let mut say = |what: &str, value: &str| lines.push(format!("  {what:<10}{value}"));
     say("address", &words::clean(&detail.address));
     say("services", &words::clean(&detail.services.join(", ")));
-    say("health", words::health(target.health));
+    say("health", target.health.name());
     say("admin", &words::admin(target, view.now, &view.zone));
     say("since", &words::since(target.since.as_deref(), view.now, &view.zone));
     say("reason", &words::or_dash(target.reason.as_deref()));

@@ -5,10 +5,7 @@ use std::{borrow::Cow, fmt::Write as _, time::Duration};
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::{
-    control::message::{Admin, Serving, TargetStatus},
-    health::Health,
-};
+use crate::control::message::{Admin, Serving, TargetStatus};
 
 /// What stands where nothing is known.
 pub(super) const NOTHING: &str = "-";
@@ -34,16 +31,6 @@ fn is_command(char: char) -> bool {
 /// The text, or a dash.
 pub(super) fn or_dash(text: Option<&str>) -> Cow<'_, str> {
     text.map_or(Cow::Borrowed(NOTHING), clean)
-}
-
-pub(super) fn health(health: Health) -> &'static str {
-    match health {
-        Health::Unknown => "unknown",
-        Health::Up => "up",
-        Health::Suspect => "suspect",
-        Health::Down => "down",
-        Health::Recovering => "recovering",
-    }
 }
 
 /// How many targets.

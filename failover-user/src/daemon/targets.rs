@@ -142,17 +142,6 @@ pub fn name(target: &Target, serves: Serves) -> &str {
     }
 }
 
-/// The word for a health in events.
-pub const fn word(health: Health) -> &'static str {
-    match health {
-        Health::Unknown => "unknown",
-        Health::Up => "up",
-        Health::Suspect => "suspect",
-        Health::Down => "down",
-        Health::Recovering => "recovering",
-    }
-}
-
 fn record_serving(journal: &Journal, target: &Target, from: Serves, to: Serves, words: &str) {
     let (from, to) = (name(target, from), name(target, to));
     tracing::info!(target = %target.name, from, to, reason = %words, "serving");
@@ -167,13 +156,13 @@ fn record_serving(journal: &Journal, target: &Target, from: Serves, to: Serves, 
 }
 
 fn record_health(journal: &Journal, target: &Target, server: &str, from: Health, to: Health, said: &str) {
-    tracing::info!(target = %target.name, server, from = word(from), to = word(to), said, "health");
+    tracing::info!(target = %target.name, server, from = from.name(), to = to.name(), said, "health");
     journal.record(Draft {
         kind: "health".into(),
         target: Some(target.name.clone()),
         server: Some(server.to_owned()),
-        from: Some(word(from).into()),
-        to: Some(word(to).into()),
+        from: Some(from.name().into()),
+        to: Some(to.name().into()),
         reason: Some(said.to_owned()),
     });
 }

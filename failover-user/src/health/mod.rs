@@ -23,6 +23,19 @@ pub enum Health {
     Recovering,
 }
 
+impl Health {
+    /// The word in events and on the screen.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Up => "up",
+            Self::Suspect => "suspect",
+            Self::Down => "down",
+            Self::Recovering => "recovering",
+        }
+    }
+}
+
 /// In JSON an unknown health is `null`.
 pub mod or_null {
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
