@@ -2,9 +2,9 @@
 
 use std::{
     ffi::OsStr,
-    io::{BufRead as _, BufReader},
+    io::{Read, Write as _},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Command, ExitStatus, Stdio},
 };
 
 use anyhow::{Context as _, bail};
@@ -48,11 +48,15 @@ pub fn run(command: &mut Command) -> anyhow::Result<()> {
     judge(command, status)
 }
 
-/// Runs `command` with its standard output on our screen, and shows each line to `see` as well.
-pub fn run_seen(command: &mut Command, mut see: impl FnMut(&str)) -> anyhow::Result<()> {
-    let mut child =
-        command.stdout(Stdio::piped()).spawn().with_context(|| format!("start {}", shown(command)))?;
-    let copied = copy_lines(&mut child, &mut see);
+/// Runs `command` with both its outputs on our screen, in the order in which it writes them, and shows each full
+/// line to `see` as well.
+pub fn run_seen(command: &mut Command, see: impl FnMut(&str)) -> anyhow::Result<()> {
+    let (output, input) = std::io::pipe().context("make a pipe")?;
+    command.stdout(input.try_clone().context("duplicate a pipe")?).stderr(input);
+    let mut child = command.spawn().with_context(|| format!("start {}", shown(command)))?;
+    // The command keeps the writing ends until it is told otherwise, and the pipe would never end.
+    command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
+    let copied = copy(output, see);
     let status = child.wait().with_context(|| format!("wait for {}", shown(command)))?;
     judge(command, status)?;
     copied.with_context(|| format!("read the output of {}", shown(command)))
@@ -71,17 +75,24 @@ pub fn is_installed(program: &str) -> bool {
     std::env::split_paths(&path).chain(system).any(|folder| folder.join(program).is_file())
 }
 
-fn copy_lines(child: &mut Child, see: &mut impl FnMut(&str)) -> std::io::Result<()> {
-    let Some(output) = child.stdout.take() else { return Ok(()) };
-    let mut output = BufReader::new(output);
+/// What arrives goes out at once, half lines too: a test's name shows before its verdict.
+fn copy(mut output: impl Read, mut see: impl FnMut(&str)) -> std::io::Result<()> {
+    let mut screen = anstream::stdout();
+    let mut chunk = [0; 4096];
     let mut line = Vec::new();
-    while output.read_until(b'\n', &mut line)? > 0 {
-        let text = String::from_utf8_lossy(&line);
-        anstream::print!("{text}");
-        see(text.trim_end());
-        line.clear();
+    loop {
+        let length = output.read(&mut chunk)?;
+        if length == 0 {
+            return Ok(());
+        }
+        screen.write_all(&chunk[..length])?;
+        screen.flush()?;
+        line.extend_from_slice(&chunk[..length]);
+        while let Some(end) = line.iter().position(|&byte| byte == b'\n') {
+            see(String::from_utf8_lossy(&line[..end]).trim_end());
+            line.drain(..=end);
+        }
     }
-    Ok(())
 }
 
 fn judge(command: &Command, status: ExitStatus) -> anyhow::Result<()> {
@@ -100,4 +111,26 @@ fn shown(command: &Command) -> String {
         .map(OsStr::to_string_lossy)
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_outputs_are_seen_in_order_and_line_by_line() {
+        let mut lines = Vec::new();
+        let mut shell = command("sh");
+        shell.args(["-c", "echo one; echo two >&2; printf thr; sleep 0.1; echo ee; printf rest"]);
+        run_seen(&mut shell, |line| lines.push(line.to_owned())).unwrap();
+        assert_eq!(lines, ["one", "two", "three"]);
+    }
+
+    #[test]
+    fn a_failure_names_the_command() {
+        let error = run(command("sh").args(["-c", "exit 3"])).unwrap_err();
+        assert!(error.to_string().contains("sh -c exit 3"), "{error}");
+        assert!(ask(command("sh").args(["-c", "exit 3"])).is_none());
+        assert!(is_installed("sh") && !is_installed("no-such-program"));
+    }
 }

@@ -3,7 +3,10 @@
 mod plan;
 mod tally;
 
-use std::time::{Duration, Instant};
+use std::{
+    io::IsTerminal as _,
+    time::{Duration, Instant},
+};
 
 use anyhow::anyhow;
 use comfy_table::{Table, presets};
@@ -56,7 +59,14 @@ fn perform(check: &Check, channel: &str, tally: &mut Tally) -> anyhow::Result<()
     }
     step::step(check.title, || {
         step::note(&check.line());
-        process::run_seen(&mut command, |line| tally.read(line))
+        if check.counts() {
+            if std::io::stdout().is_terminal() {
+                command.env("CARGO_TERM_COLOR", "always");
+            }
+            return process::run_seen(&mut command, |line| tally.read(line));
+        }
+        // Straight to the terminal, where cargo draws its bar.
+        process::run(&mut command)
     })
     .map_err(|error| if interrupt::requested() { error } else { failure(check) })
 }

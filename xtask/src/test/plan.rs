@@ -17,6 +17,11 @@ impl Check {
         format!("{variable}cargo {}", self.arguments.join(" "))
     }
 
+    /// Whether it runs tests, whose results are added up.
+    pub fn counts(&self) -> bool {
+        self.arguments.first().is_some_and(|subcommand| subcommand == "test")
+    }
+
     fn with(mut self, name: &'static str, value: &'static str) -> Self {
         self.variable = Some((name, value));
         self
