@@ -14,7 +14,11 @@ impl Check {
     /// What to type to run it alone.
     pub fn line(&self) -> String {
         let variable = self.variable.map(|(name, value)| format!("{name}='{value}' ")).unwrap_or_default();
-        format!("{variable}cargo {}", self.arguments.join(" "))
+        let quoted = self.arguments.iter().map(|argument| match argument.as_str() {
+            "*" => "'*'",
+            plain => plain,
+        });
+        format!("{variable}cargo {}", quoted.collect::<Vec<_>>().join(" "))
     }
 
     /// Whether it runs tests, whose results are added up.
@@ -39,22 +43,28 @@ pub fn everything() -> Vec<Check> {
         check("lints of the eBPF programs", ebpf).with("RUSTC_BOOTSTRAP", "1"),
         check("documentation", documentation).with("RUSTDOCFLAGS", "-D warnings"),
         build(),
-        check("unit and property tests", "test --workspace --exclude failover-ebpf --exclude failover-tests"),
+        tests("unit and property tests", &["--lib", "--bins"]),
+        tests("tests of the documentation", &["--doc"]),
         // What the tests under load measured is worth showing when they pass, too.
-        check("tests in namespaces, with real peers", "test -p failover-tests -- --show-output"),
+        tests("tests in namespaces, with real peers", &["--test", "*", "--", "--show-output"]),
     ]
 }
 
 /// Only the tests whose name contains `filter`.
 pub fn only(filter: &str) -> Vec<Check> {
-    let mut tests = check("tests", "test --workspace --exclude failover-ebpf --");
-    tests.arguments.push(filter.to_owned());
-    vec![build(), tests]
+    vec![build(), tests("tests", &["--", filter])]
 }
 
-/// The namespace tests run the built `failover`.
+/// Everything, once: the steps that follow name the same packages, so that nothing is compiled with other features
+/// again. It makes the `failover` that the namespace tests run, too.
 fn build() -> Check {
-    check("build", "build --workspace --exclude failover-ebpf")
+    check("build", "test --no-run --workspace --exclude failover-ebpf")
+}
+
+fn tests(title: &'static str, which: &[&str]) -> Check {
+    let mut tests = check(title, "test --workspace --exclude failover-ebpf");
+    tests.arguments.extend(which.iter().map(ToString::to_string));
+    tests
 }
 
 fn check(title: &'static str, arguments: &str) -> Check {
@@ -69,6 +79,10 @@ mod tests {
     fn the_line_can_be_typed() {
         let line = check("documentation", "doc --no-deps").with("RUSTDOCFLAGS", "-D warnings").line();
         assert_eq!(line, "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps");
+        assert_eq!(
+            tests("all", &["--test", "*"]).line(),
+            "cargo test --workspace --exclude failover-ebpf --test '*'"
+        );
     }
 
     #[test]
