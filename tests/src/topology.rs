@@ -168,10 +168,17 @@ fn pins(laboratory: &str) -> PathBuf {
 fn take_turn(weight: Weight) -> Result<File> {
     let path = std::env::temp_dir().join("failover-laboratory.lock");
     let file = File::create(&path).with_context(|| format!("open {}", path.display()))?;
-    match weight {
-        Weight::Quick => file.lock_shared(),
-        Weight::Heavy => file.lock(),
+    let free = match weight {
+        Weight::Quick => file.try_lock_shared(),
+        Weight::Heavy => file.try_lock(),
+    };
+    if free.is_err() {
+        println!("    waiting until the other laboratories on this machine have ended");
+        match weight {
+            Weight::Quick => file.lock_shared(),
+            Weight::Heavy => file.lock(),
+        }
+        .with_context(|| format!("lock {}", path.display()))?;
     }
-    .with_context(|| format!("lock {}", path.display()))?;
     Ok(file)
 }
