@@ -14,11 +14,8 @@ impl Check {
     /// What to type to run it alone.
     pub fn line(&self) -> String {
         let variable = self.variable.map(|(name, value)| format!("{name}='{value}' ")).unwrap_or_default();
-        let quoted = self.arguments.iter().map(|argument| match argument.as_str() {
-            "*" => "'*'",
-            plain => plain,
-        });
-        format!("{variable}cargo {}", quoted.collect::<Vec<_>>().join(" "))
+        let words: Vec<String> = self.arguments.iter().map(|word| quoted(word)).collect();
+        format!("{variable}cargo {}", words.join(" "))
     }
 
     /// Whether it runs tests, whose results are added up.
