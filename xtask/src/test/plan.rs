@@ -65,6 +65,12 @@ fn tests(title: &'static str, which: &[&str]) -> Check {
     tests
 }
 
+/// A word as a shell takes it unchanged.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:".contains(c);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{word}'") }
+}
+
 fn check(title: &'static str, arguments: &str) -> Check {
     Check { title, variable: None, arguments: arguments.split(' ').map(str::to_owned).collect() }
 }
@@ -77,6 +83,7 @@ mod tests {
     fn the_line_can_be_typed() {
         let line = check("documentation", "doc --no-deps").with("RUSTDOCFLAGS", "-D warnings").line();
         assert_eq!(line, "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps");
+        assert_eq!(tests("all", &["--test", "*"]).line().rsplit(' ').next(), Some("'*'"));
         assert_eq!(
             tests("all", &["--test", "*"]).line(),
             "cargo test --workspace --exclude failover-ebpf --test '*'"
