@@ -10,7 +10,8 @@
 //!                                  no ──────────▶ all_down
 //! ```
 //!
-//! Never worse than nothing: a backup of which nothing good is known gets no packet, unless `all_down` says so.
+//! Never worse than nothing: a backup of which nothing good is known gets no packet, unless `all_down` says so. One
+//! that answers again (`recovering`) is good enough where the alternative is a primary that does not answer.
 
 use crate::{config::model::AllDown, control::message::Admin, health::Health};
 
@@ -92,14 +93,16 @@ pub fn decide(situation: &Situation<'_>) -> (Serves, Why) {
 
 impl Situation<'_> {
     /// The backup that should serve, if any should: the one that does, while nothing bad is known of it; else the
-    /// first healthy one.
+    /// first healthy one; else the first that answers again, though not for long: it is asked for only where the
+    /// primary does not answer at all, or must not serve.
     fn backup(&self) -> Option<Serves> {
         if let Serves::Backup(n) = self.now
             && self.backups.get(n).is_some_and(|health| is_healthy(*health) || *health == Health::Unknown)
         {
             return Some(self.now);
         }
-        self.backups.iter().position(|health| is_healthy(*health)).map(Serves::Backup)
+        let first = |wanted: fn(Health) -> bool| self.backups.iter().position(|health| wanted(*health));
+        first(is_healthy).or_else(|| first(|health| health == Health::Recovering)).map(Serves::Backup)
     }
 
     /// No backup is known to be healthy. While one is not even known to be unhealthy, nothing changes yet.

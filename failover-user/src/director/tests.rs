@@ -37,6 +37,17 @@ fn a_recovering_primary_waits_for_its_time_unless_nobody_else_serves() {
     assert_eq!(auto(Health::Recovering, &[Health::Down], Serves::Nobody).0, Serves::Primary);
 }
 
+/// A backup that stalled for a moment, and was `down`, must not leave the calls to a dead primary for its hold-down.
+#[test]
+fn a_backup_that_answers_again_is_better_than_a_dead_primary() {
+    let backups = [Health::Down, Health::Recovering];
+    for now in [Serves::Primary, Serves::Backup(1)] {
+        assert_eq!(auto(Health::Down, &backups, now), (Serves::Backup(1), Why::PrimaryDown));
+    }
+    assert_eq!(auto(Health::Down, &[Health::Up, Health::Recovering], Serves::Primary).0, Serves::Backup(0));
+    assert_eq!(auto(Health::Recovering, &backups, Serves::Primary).0, Serves::Primary);
+}
+
 #[test]
 fn with_nobody_healthy_the_policy_decides() {
     for (all_down, expected) in [
@@ -45,7 +56,7 @@ fn with_nobody_healthy_the_policy_decides() {
         (AllDown::Drop, Serves::Nobody),
     ] {
         for (admin, why) in [(Admin::Auto, Why::AllDown), (Admin::Disabled, Why::DisabledWithoutBackup)] {
-            let backups = [Health::Down, Health::Recovering];
+            let backups = [Health::Down, Health::Down];
             let situation =
                 Situation { admin, all_down, primary: Health::Down, backups: &backups, now: Serves::Primary };
             assert_eq!(decide(&situation), (expected, why));
@@ -75,7 +86,9 @@ fn check(admin: Admin, primary: Health, backups: &[Health], now: Serves) {
     let (serves, why) = decide(&situation);
     if let Serves::Backup(n) = serves {
         let kept = now == serves && (backups[n] == Health::Unknown || why == Why::PrimaryUnknown);
-        assert!(is_healthy(backups[n]) || kept, "{situation:?} → {serves:?}");
+        let best_there_is =
+            backups[n] == Health::Recovering && !backups.iter().any(|health| is_healthy(*health));
+        assert!(is_healthy(backups[n]) || kept || best_there_is, "{situation:?} → {serves:?}");
         assert_ne!(admin, Admin::Primary, "{situation:?}");
         assert!(admin == Admin::Disabled || !is_healthy(primary), "{situation:?} → {serves:?}");
     }
