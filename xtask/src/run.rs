@@ -41,9 +41,6 @@ fn in_laboratory() -> anyhow::Result<()> {
     }
     setup::run(Scope::Everything)?;
     let binary = build()?;
-    // What else this machine does must not look like a proxy that does not answer. Where the priority may not be
-    // raised, the piece is played all the same.
-    let _ = rustix::process::setpriority_process(None, -10);
     // SAFETY: nothing has started a thread in this process yet.
     unsafe { std::env::set_var("FAILOVER_BIN", binary) };
     laboratory::run()
