@@ -7,11 +7,13 @@ use aya_build::{Package, Toolchain};
 const TOOLCHAIN: &str = "1.95.0";
 
 fn main() -> anyhow::Result<()> {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../failover-ebpf");
-    let linker = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools/bin/bpf-linker");
+    // Asked for now, not when this script was compiled: a workspace may be moved with what it has built.
+    let package = std::env::var("CARGO_MANIFEST_DIR").context("cargo names the package's folder")?;
+    let root = format!("{package}/../failover-ebpf");
+    let linker = format!("{package}/../.tools/bin/bpf-linker");
     println!("cargo:rerun-if-changed={linker}");
-    println!("cargo:rerun-if-changed={}", concat!(env!("CARGO_MANIFEST_DIR"), "/../failover-common/src"));
-    if !std::path::Path::new(linker).exists() {
+    println!("cargo:rerun-if-changed={package}/../failover-common/src");
+    if !std::path::Path::new(&linker).exists() {
         bail!("bpf-linker is not installed in this workspace; run `cargo xtask setup` first");
     }
     // SAFETY: a build script's main has started no other thread.
@@ -25,7 +27,7 @@ fn main() -> anyhow::Result<()> {
         None => &[],
     };
     aya_build::build_ebpf(
-        [Package { name: "failover-ebpf", root_dir: root, features, ..Default::default() }],
+        [Package { name: "failover-ebpf", root_dir: &root, features, ..Default::default() }],
         Toolchain::Custom(TOOLCHAIN),
     )
     .context("build the eBPF programs")

@@ -369,6 +369,10 @@ fn with_no_server_left_packets_go_to_the_primary() -> Result<()> {
     assert_eq!(daemon.output(&["status", "--check"])?.code, 2);
     let _backup = Responder::start(&lab.backup, BACKUP_SIP, "backup")?;
     daemon.wait_serving("paris", "backup", SWITCH)?;
+    // It serves from its first answer on, for want of a better one; only hold_down later does it count as healthy.
+    process::wait_for("a backup that is up", SWITCH, || {
+        Ok((daemon.target("paris")?["backups"][0]["health"] == "up").then_some(()))
+    })?;
     assert_eq!(daemon.output(&["status", "--check"])?.code, 1);
     Ok(())
 }
