@@ -1,6 +1,7 @@
 //! Internet checksum arithmetic (RFC 1071), and its incremental form (RFC 1624, equation 3).
 //!
-//! Checksums and words are values in host order as read from network order: `u16::from_be_bytes(field)`.
+//! Words, pairs of words and checksums are read from memory in one byte order, whichever it is: the sum does not
+//! depend on it (RFC 1071 §2 B).
 
 /// Folds the carries of a sum of 16-bit words back into 16 bits.
 #[inline(always)]
@@ -30,12 +31,18 @@ impl Difference {
         Self(self.0 + !old as u64 + new as u64)
     }
 
-    /// Two words (an IPv4 address, network order) were `old` and are now `new`.
+    /// Two words were `old` and are now `new`.
     #[inline(always)]
     #[must_use]
-    pub const fn address(self, old: [u8; 4], new: [u8; 4]) -> Self {
-        self.word(u16::from_be_bytes([old[0], old[1]]), u16::from_be_bytes([new[0], new[1]]))
-            .word(u16::from_be_bytes([old[2], old[3]]), u16::from_be_bytes([new[2], new[3]]))
+    pub const fn pair(self, old: u32, new: u32) -> Self {
+        Self(self.0 + !old as u64 + new as u64)
+    }
+
+    /// Both changes.
+    #[inline(always)]
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 + other.0)
     }
 
     /// The checksum of the changed data: `HC' = ~(~HC + ~m + m')`.

@@ -1,5 +1,10 @@
-//! Map keys. All addresses are 16 bytes in network order; IPv4 is written IPv4-mapped (`::ffff:a.b.c.d`).
+//! Map keys. All addresses are 16 bytes in network order; IPv4 is written IPv4-mapped (`::ffff:a.b.c.d`). Keys are
+//! aligned to 4 bytes, so that the data plane fills and copies them in words.
 
+/// IPPROTO_ICMP, the number in an IPv4 header.
+pub const ICMP: u8 = 1;
+/// IPPROTO_ICMPV6, the next header's number in an IPv6 header.
+pub const ICMPV6: u8 = 58;
 /// IPPROTO_TCP, the number in an IP header.
 pub const TCP: u8 = 6;
 /// IPPROTO_UDP, the number in an IP header.
@@ -21,7 +26,7 @@ pub const fn unmapped(address: [u8; 16]) -> Option<[u8; 4]> {
 }
 
 /// One (address, port, protocol): a target's service, a backup's side of it, or a probe socket.
-#[repr(C)]
+#[repr(C, align(4))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EndpointKey {
     /// IPv6 or IPv4-mapped, network order.
@@ -43,7 +48,7 @@ impl EndpointKey {
 }
 
 /// One client's flow with one backup endpoint.
-#[repr(C)]
+#[repr(C, align(4))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlowKey {
     /// IPv6 or IPv4-mapped, network order.
@@ -59,7 +64,7 @@ pub struct FlowKey {
 }
 
 /// A client host, as one backup endpoint knows it.
-#[repr(C)]
+#[repr(C, align(4))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientKey {
     /// IPv6 or IPv4-mapped, network order.
@@ -69,7 +74,7 @@ pub struct ClientKey {
 }
 
 /// A host that belongs to a target: its own address, or one of its backups'.
-#[repr(C)]
+#[repr(C, align(4))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostKey {
     /// IPv6 or IPv4-mapped, network order.
@@ -78,10 +83,27 @@ pub struct HostKey {
     pub target: u32,
 }
 
+/// The fragments of one datagram, RFC 791 §3.2 and RFC 8200 §4.5.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FragmentKey {
+    /// IPv6 or IPv4-mapped, network order.
+    pub source: [u8; 16],
+    /// IPv6 or IPv4-mapped, network order.
+    pub destination: [u8; 16],
+    /// As it is read from the packet: only compared.
+    pub identification: u32,
+    /// [`TCP`] or [`UDP`].
+    pub protocol: u8,
+    /// Zero.
+    pub reserved: [u8; 3],
+}
+
 const _: () = assert!(size_of::<EndpointKey>() == 20);
 const _: () = assert!(size_of::<FlowKey>() == 24);
 const _: () = assert!(size_of::<ClientKey>() == 20);
 const _: () = assert!(size_of::<HostKey>() == 20);
+const _: () = assert!(size_of::<FragmentKey>() == 40);
 
 #[cfg(feature = "user")]
 mod pod {
@@ -93,6 +115,8 @@ mod pod {
     unsafe impl aya::Pod for super::ClientKey {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::HostKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::FragmentKey {}
 }
 
 #[cfg(test)]

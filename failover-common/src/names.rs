@@ -2,7 +2,7 @@
 
 /// Version of every layout in this crate. Pinned maps live in a folder of this number, so that a daemon never
 /// reads another layout's bytes.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// The XDP program of the router's interfaces.
 pub const PROGRAM_XDP: &str = "failover_xdp";
@@ -26,6 +26,8 @@ pub const HOSTS: &str = "HOSTS";
 pub const RETURNS: &str = "RETURNS";
 /// [`crate::key::ClientKey`] → [`crate::value::Return`]: the way to a client host that was steered before.
 pub const CLIENTS: &str = "CLIENTS";
+/// [`crate::key::FragmentKey`] → [`crate::value::FragmentWay`]: what the first fragment of a datagram decided.
+pub const FRAGMENTS: &str = "FRAGMENTS";
 /// [`crate::key::EndpointKey`] of the daemon's own probe sockets: never touched.
 pub const PROBES: &str = "PROBES";
 /// The devices that can take a redirected frame, by interface index.
@@ -41,3 +43,5 @@ pub const EVENTS: &str = "EVENTS";
 pub const MAX_BACKUPS: u32 = 8;
 /// Counter slots per target; a [`crate::reason::Reason`] is below this.
 pub const REASON_SLOTS: u32 = 64;
+/// Datagrams in fragments that are known at a time; the least recently used makes room.
+pub const FRAGMENT_SLOTS: u32 = 4096;

@@ -31,15 +31,15 @@ macro_rules! reasons {
 reasons! {
     /// Passed: shorter than its own headers say, or than they must be.
     Truncated = 1, "truncated";
-    /// Passed: not IPv4 (another EtherType, VLAN tags, IPv6).
-    NotIpv4 = 2, "not-ipv4";
+    /// Passed: not IP (another EtherType, or more than two VLAN tags).
+    NotIp = 2, "not-ip";
     /// Passed: an IP header that contradicts itself.
     MalformedIp = 3, "malformed-ip";
-    /// Passed: IPv4 options.
+    /// Passed: IPv4 options, an IPv6 routing header that is not at its end, or more extension headers than are read.
     IpOptions = 4, "ip-options";
-    /// Passed: a fragment.
+    /// Passed: a fragment, not the first, whose first was not steered, or came later.
     Fragment = 5, "fragment";
-    /// Passed: neither UDP nor TCP.
+    /// Passed: neither UDP nor TCP, nor an ICMP error about such.
     NotUdpTcp = 6, "not-udp-tcp";
     /// Passed: a UDP or TCP header that contradicts itself.
     MalformedL4 = 7, "malformed-l4";
@@ -49,9 +49,11 @@ reasons! {
     NotOurs = 9, "not-ours";
     /// Passed: the answer to one of the daemon's own probes.
     OwnProbe = 10, "own-probe";
-    /// Passed: IPv4 in an Ethernet broadcast or multicast, which every router on the wire receives and none may
+    /// Passed: IP in an Ethernet broadcast or multicast, which every router on the wire receives and none may
     /// forward as unicast (RFC 1812 §5.3.4).
     LinkBroadcast = 11, "link-broadcast";
+    /// Passed: PPPoE, whose inner packets are not looked at.
+    Pppoe = 12, "pppoe";
 
     /// Passed: the primary serves.
     PrimaryServes = 16, "primary-serves";
@@ -83,6 +85,10 @@ reasons! {
     OwnService = 29, "own-service";
     /// Passed: the way back could not be remembered.
     FlowTableFull = 30, "flow-table-full";
+    /// Rewritten: an ICMP error, and the packet that it quotes, turned back into its receiver's words.
+    IcmpTranslated = 31, "icmp-translated";
+    /// Passed: from a backup, and larger than the way to the client can carry; the kernel says so to the backup.
+    TooBig = 32, "too-big";
 }
 
 impl Reason {

@@ -124,6 +124,29 @@ pub struct Return {
 /// may come as late as this (RFC 3261 §16.6, Timer C).
 pub const RIVAL_SECONDS: u32 = 180;
 
+/// What was decided about the first fragment of a datagram.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct FragmentWay {
+    /// The new address, IPv6 or IPv4-mapped, network order.
+    pub address: [u8; 16],
+    /// Target id.
+    pub target: u32,
+    /// Which address is replaced: [`Self::DESTINATION`] or [`Self::SOURCE`].
+    pub side: u32,
+    /// When, in seconds of the monotonic clock.
+    pub seen: u32,
+    /// The availability's generation; 0 on the way back.
+    pub generation: u32,
+}
+
+impl FragmentWay {
+    /// Towards a backup.
+    pub const DESTINATION: u32 = 0;
+    /// Back from one.
+    pub const SOURCE: u32 = 1;
+}
+
 /// Packets and bytes (bytes of the whole frame).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -155,6 +178,7 @@ const _: () = assert!(size_of::<Server>() == 24);
 const _: () = assert!(size_of::<Origin>() == 24);
 const _: () = assert!(size_of::<Endpoint>() == 32);
 const _: () = assert!(size_of::<Return>() == 32);
+const _: () = assert!(size_of::<FragmentWay>() == 32);
 const _: () = assert!(size_of::<Counter>() == 16);
 
 #[cfg(feature = "user")]
@@ -169,6 +193,8 @@ mod pod {
     unsafe impl aya::Pod for super::Endpoint {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::Return {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::FragmentWay {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::Counter {}
     // SAFETY: `repr(transparent)` over an array of integers: any bytes are valid.

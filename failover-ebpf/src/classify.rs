@@ -1,4 +1,5 @@
-//! Is a packet ours, and what is to be done with it? Reads only: whatever stops here passes untouched.
+//! Is a packet ours, and what is to be done with it? Until `rewrite`, whatever stops here passes untouched; the
+//! memory of flows and fragments is the only thing written on the way.
 
 use failover_common::{
     key::{self, EndpointKey},
@@ -7,52 +8,84 @@ use failover_common::{
 };
 
 use crate::{
-    forward, maps,
+    forward, fragment, icmp, maps,
     packet::Packet,
-    parse::{eth, ip, ip::Ipv4, l4, l4::L4},
-    plan::{Plan, Side, Stop, Wish},
-    steer,
+    parse::{
+        eth,
+        eth::Link,
+        ip,
+        ip::{Fragment, Ip},
+        l4,
+        l4::L4,
+    },
+    plan::{End, Side, Wish},
+    record, rewrite, steer,
 };
 
-/// Decides; the flow's memory is the only thing written on the way.
+/// A packet's visit: three kinds of packets, of which the first two are rare.
 #[inline(always)]
-pub fn inspect(packet: &Packet) -> Result<Plan, Stop> {
-    let ip = ip::ipv4(packet, eth::ipv4(packet)?)?;
-    let l4 = l4::ports(packet, &ip)?;
-    let wish = classify(&ip, &l4)?;
-    if ip.ttl <= 1 {
-        return Err(Stop::pass(Reason::TtlExpired, wish.target));
+pub fn visit(packet: &mut Packet) -> Result<End, End> {
+    let link = eth::link(packet)?;
+    let ip = ip::ip(packet, &link)?;
+    if let Fragment::Following(identification) = ip.fragment {
+        return Ok(fragment::follow(packet, &link, ip, identification));
     }
-    let route =
-        forward::route(packet, &ip, &l4, &wish.change).map_err(|reason| Stop::pass(reason, wish.target))?;
-    if let Side::Destination = wish.change.side {
-        steer::remember(&ip, &l4, &wish)?;
+    if ip.protocol == key::ICMP || ip.protocol == key::ICMPV6 {
+        return Ok(icmp::translate(packet, &link, ip));
     }
-    Ok(Plan { target: wish.target, generation: wish.generation, ip, l4, change: wish.change, route })
+    Ok(segment(packet, &link, ip))
+}
+
+/// UDP or TCP, with its ports. A function of its own, as those of the rare kinds: the stack has 512 bytes.
+#[inline(never)]
+fn segment(packet: &mut Packet, link: &Link, ip: &'static Ip) -> End {
+    End::of(steer_segment(packet, link, ip))
 }
 
 #[inline(always)]
-fn classify(ip: &Ipv4, l4: &L4) -> Result<Wish, Stop> {
-    let bitmap = maps::PORTS.get(0).ok_or(Reason::NotSignalling)?;
-    let tcp = ip.protocol == key::TCP;
-    let (to, from) = (signalling(bitmap, l4.destination, tcp), signalling(bitmap, l4.source, tcp));
-    if !to && !from {
-        return Err(Reason::NotSignalling.into());
+fn steer_segment(packet: &mut Packet, link: &Link, ip: &'static Ip) -> Result<End, End> {
+    let l4 = l4::ports(packet, ip)?;
+    if let Err(stop) = classify(ip, &l4) {
+        if let Fragment::First(identification) = ip.fragment {
+            fragment::forget(ip, identification);
+        }
+        return Err(stop);
     }
-    let mut stop = Stop::from(Reason::NotOurs);
+    // SAFETY: `classify` succeeds only when it has kept one.
+    let wish = unsafe { Wish::kept() }?;
+    let plan = forward::plan(packet, link, ip, (l4.source, l4.destination), wish)?;
+    let towards = matches!(wish.change.side, Side::Destination);
+    if towards {
+        steer::remember(ip, &l4, wish)?;
+    }
+    if let Fragment::First(identification) = ip.fragment {
+        fragment::remember(ip, identification, wish)?;
+    }
+    rewrite::segment(packet, &plan, &l4).map_err(|_| plan.spoilt())?;
+    if towards {
+        record::announce(ip, &l4, wish.target, wish.generation);
+    }
+    Ok(plan.done())
+}
+
+/// To a service, or from a backup? Keeps a wish. A function of its own, as above.
+#[inline(never)]
+fn classify(ip: &Ip, l4: &L4) -> Result<(), End> {
+    let (to, from) = signalling(ip.protocol, l4.destination, l4.source)?;
+    let mut stop = End::from(Reason::NotOurs);
     if to {
-        let key = EndpointKey::new(key::mapped(ip.destination), l4.destination, ip.protocol);
+        let key = EndpointKey::new(ip.destination.bytes(), l4.destination, ip.protocol);
         // SAFETY: the element is read before the program ends, and RCU keeps it until then.
         if let Some(service) = unsafe { maps::SERVICES.get(key) } {
             match steer::to_service(ip, l4, service) {
                 // One target may be another one's client: then this may be a backup's answer to it.
-                Err(passed) if from && passed.reason as u32 == Reason::PrimaryServes as u32 => stop = passed,
+                Err(passed) if from && passed.reason() == Reason::PrimaryServes as u32 => stop = passed,
                 decided => return decided,
             }
         }
     }
     if from {
-        let key = EndpointKey::new(key::mapped(ip.source), l4.source, ip.protocol);
+        let key = EndpointKey::new(ip.source.bytes(), l4.source, ip.protocol);
         // SAFETY: as above.
         if let Some(endpoint) = unsafe { maps::BACKUPS.get(key) } {
             return steer::from_backup(ip, l4, endpoint);
@@ -61,8 +94,16 @@ fn classify(ip: &Ipv4, l4: &L4) -> Result<Wish, Stop> {
     Err(stop)
 }
 
+/// Whether the ports (host order) are signalling ports of `protocol`: one of them at least, or the visit ends here.
 #[inline(always)]
-fn signalling(bitmap: &PortBitmap, port: u16, tcp: bool) -> bool {
-    let (word, bit) = PortBitmap::place(port, tcp);
-    bitmap.0.get(word).is_some_and(|word| word & bit != 0)
+pub fn signalling(protocol: u8, destination: u16, source: u16) -> Result<(bool, bool), Reason> {
+    let bitmap = maps::PORTS.get(0).ok_or(Reason::NotSignalling)?;
+    let is = |port| {
+        let (word, bit) = PortBitmap::place(port, protocol == key::TCP);
+        bitmap.0.get(word).is_some_and(|word| word & bit != 0)
+    };
+    match (is(destination), is(source)) {
+        (false, false) => Err(Reason::NotSignalling),
+        ports => Ok(ports),
+    }
 }

@@ -14,28 +14,37 @@ use failover_common::reason::Reason;
 use crate::{
     maps,
     packet::Packet,
-    parse::{ip::Ipv4, l4::L4},
-    plan::{Change, Route, Side},
+    parse::{
+        Family,
+        eth::Link,
+        ip::{Address, Ip},
+    },
+    plan::{Change, End, Plan, Side, Wish},
 };
 
 /// Linux's AF_INET.
 const AF_INET: u8 = 2;
+/// Linux's AF_INET6.
+const AF_INET6: u8 = 10;
 
-/// `struct bpf_fib_lookup` of the kernel's UAPI, for IPv4: plain words, so that no byte of it is left unset.
+/// `struct bpf_fib_lookup` of the kernel's UAPI: plain words, so that no byte of it is left unset.
 #[repr(C)]
-struct Fib {
+pub struct Fib {
     family: u8,
     protocol: u8,
     source_port: [u8; 2],
     destination_port: [u8; 2],
     total_len: u16,
-    ifindex: u32,
-    tos: u32,
+    /// The device by which the packet came; by which it leaves.
+    pub ifindex: u32,
+    flow: u32,
     source: [u32; 4],
     destination: [u32; 4],
     vlan: u32,
-    source_mac: [u16; 3],
-    destination_mac: [u16; 3],
+    /// Of the egress device, as 16-bit words of the frame.
+    pub source_mac: [u16; 3],
+    /// Of the next hop, the same.
+    pub destination_mac: [u16; 3],
 }
 
 /// As the helper takes it.
@@ -44,54 +53,73 @@ const FIB_LEN: i32 = size_of::<Fib>() as i32;
 
 const _: () = assert!(size_of::<Fib>() == size_of::<FibParams>());
 
-/// Asks the FIB. An error means that a route forbids it (blackhole, unreachable, prohibit) or that the ingress device
-/// does not forward, and the packet stays as it was.
+/// Finds the way for what is wanted: `ports` are source and destination, host order, for a route that is chosen by them.
 #[inline(always)]
-pub fn route(packet: &Packet, ip: &Ipv4, l4: &L4, change: &Change) -> Result<Route, Reason> {
-    let mut fib = Fib {
-        family: AF_INET,
-        protocol: ip.protocol,
-        source_port: l4.source.to_be_bytes(),
-        destination_port: l4.destination.to_be_bytes(),
-        total_len: ip.total_len,
-        ifindex: packet.ingress(),
-        tos: u32::from(ip.tos),
-        source: [u32::from_ne_bytes(ip.source), 0, 0, 0],
-        destination: [u32::from_ne_bytes(ip.destination), 0, 0, 0],
-        vlan: 0,
-        source_mac: [0; 3],
-        destination_mac: [0; 3],
-    };
+pub fn plan(
+    packet: &Packet,
+    link: &Link,
+    ip: &'static Ip,
+    ports: (u16, u16),
+    wish: &'static Wish,
+) -> Result<Plan, End> {
+    let pass = |reason| End::pass(reason, wish.target);
+    if ip.hop_limit <= 1 {
+        return Err(pass(Reason::TtlExpired));
+    }
+    let redirect = route(packet, link, ip, ports, &wish.change).map_err(pass)?;
+    Ok(Plan { ip, wish, redirect })
+}
+
+/// Asks the FIB, and tells whether the packet can be redirected. An error means that the packet stays as it was: a
+/// route forbids it (blackhole, unreachable, prohibit), the ingress device does not forward, or the way to the client
+/// is too narrow, which the kernel tells the backup only about the packet that it sent.
+#[inline(always)]
+fn route(packet: &Packet, link: &Link, ip: &Ip, ports: (u16, u16), change: &Change) -> Result<bool, Reason> {
+    let fib = maps::fib().ok_or(Reason::NoRoute)?;
+    // What the helper only writes is left as it was: clearing it would take a call.
+    fib.family = if ip.family == Family::V4 { AF_INET } else { AF_INET6 };
+    fib.protocol = ip.protocol;
+    fib.source_port = ports.0.to_be_bytes();
+    fib.destination_port = ports.1.to_be_bytes();
+    fib.total_len = ip.total_len as u16;
+    fib.ifindex = packet.ingress();
+    fib.flow = ip.flow;
+    fib.source = words(ip.family, ip.source);
+    fib.destination = words(ip.family, ip.destination);
     match change.side {
         Side::Destination => {
-            fib.destination[0] = u32::from_ne_bytes(change.address);
+            fib.destination = words(ip.family, change.address);
             fib.destination_port = change.port;
         }
         Side::Source => {
-            fib.source[0] = u32::from_ne_bytes(change.address);
+            fib.source = words(ip.family, change.address);
             fib.source_port = change.port;
         }
     }
-    let params: *mut Fib = &raw mut fib;
+    let params: *mut Fib = fib;
     // SAFETY: `params` points to a whole, initialised structure of the kernel's size (asserted above).
     let answer = unsafe { bpf_fib_lookup(packet.context(), params.cast(), FIB_LEN, 0) };
-    match u32::try_from(answer) {
-        Ok(BPF_FIB_LKUP_RET_SUCCESS) => {
-            if maps::DEVICES.get_ifindex(fib.ifindex).is_none() {
-                return Ok(Route::Kernel);
-            }
-            Ok(Route::Redirect {
-                ifindex: fib.ifindex,
-                source: fib.source_mac,
-                destination: fib.destination_mac,
-            })
+    // Errors of the call itself are negative.
+    match u32::try_from(answer).unwrap_or(u32::MAX) {
+        BPF_FIB_LKUP_RET_SUCCESS => {
+            // Tags stay as they are on the trunk on which they came; elsewhere the kernel's VLAN devices know.
+            let retag = link.tagged && fib.ifindex != packet.ingress();
+            Ok(!retag && !ip.hop_by_hop && maps::DEVICES.get_ifindex(fib.ifindex).is_some())
         }
-        Ok(
-            BPF_FIB_LKUP_RET_NO_NEIGH
-            | BPF_FIB_LKUP_RET_FRAG_NEEDED
-            | BPF_FIB_LKUP_RET_NOT_FWDED
-            | BPF_FIB_LKUP_RET_UNSUPP_LWT,
-        ) => Ok(Route::Kernel),
+        BPF_FIB_LKUP_RET_FRAG_NEEDED => match change.side {
+            Side::Source if !ip.divisible => Err(Reason::TooBig),
+            _ => Ok(false),
+        },
+        BPF_FIB_LKUP_RET_NO_NEIGH | BPF_FIB_LKUP_RET_NOT_FWDED | BPF_FIB_LKUP_RET_UNSUPP_LWT => Ok(false),
         _ => Err(Reason::NoRoute),
+    }
+}
+
+/// An address as the FIB takes it.
+#[inline(always)]
+fn words(family: Family, address: Address) -> [u32; 4] {
+    match family {
+        Family::V4 => [address.0[3], 0, 0, 0],
+        Family::V6 => address.0,
     }
 }

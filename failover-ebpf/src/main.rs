@@ -1,7 +1,7 @@
 //! The data plane's program entries: the only place that names an `xdp_action`.
 //!
-//! A packet's way is `parse` → `classify` (is it ours, and what is to be done) → `steer` (the flow's memory) →
-//! `forward` (where it leaves) → `rewrite`. Until `rewrite` nothing is written, and whatever is unknown passes; from
+//! A packet's way is `parse` → `classify` (is it ours, and what is to be done) → `steer`, `fragment` or `icmp` (who
+//! gets it, and the flow's memory) → `forward` (where it leaves) → `rewrite`. Until `rewrite` nothing is written, and whatever is unknown passes; from
 //! then on whatever fails is dropped, so that half a rewrite is never sent.
 #![no_std]
 #![no_main]
@@ -11,6 +11,8 @@
 mod classify;
 mod encap;
 mod forward;
+mod fragment;
+mod icmp;
 mod maps;
 mod packet;
 mod parse;
@@ -22,7 +24,7 @@ mod steer;
 use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
 use failover_common::reason::Reason;
 use packet::Packet;
-use plan::Route;
+use plan::End;
 
 /// What becomes of a packet.
 enum Verdict {
@@ -52,28 +54,22 @@ pub fn failover_pass(_: XdpContext) -> u32 {
     xdp_action::XDP_PASS
 }
 
-/// A packet's way, whole.
+/// A packet's way, whole, and its place in the counters.
 #[inline(always)]
 fn walk(packet: &mut Packet) -> Verdict {
-    let plan = match classify::inspect(packet) {
-        Ok(plan) => plan,
-        Err(stop) => {
-            record::count(packet, stop.target, stop.reason);
-            return if stop.drop { Verdict::Drop } else { Verdict::Pass };
-        }
-    };
-    let sent = rewrite::apply(packet, &plan).is_ok()
-        && match plan.route {
-            // The device was in the map when the plan was made; it may have gone since.
-            Route::Redirect { ifindex, .. } => maps::DEVICES.redirect(ifindex, 0).is_ok(),
-            Route::Kernel => true,
-        };
-    if !sent {
-        record::count(packet, plan.target, Reason::HalfWritten);
+    let end = End::of(classify::visit(packet));
+    // The device was in the map when the plan was made; it may have gone since.
+    let gone = || maps::fib().is_none_or(|fib| maps::DEVICES.redirect(fib.ifindex, 0).is_err());
+    if end.redirects() && gone() {
+        record::count(packet, end.target(), Reason::HalfWritten as u32);
         return Verdict::Drop;
     }
-    record::done(packet, &plan);
-    if let Route::Redirect { .. } = plan.route { Verdict::Redirect } else { Verdict::Pass }
+    record::count(packet, end.target(), end.reason());
+    match end {
+        end if end.redirects() => Verdict::Redirect,
+        end if end.drops() => Verdict::Drop,
+        _ => Verdict::Pass,
+    }
 }
 
 #[cfg(not(test))]

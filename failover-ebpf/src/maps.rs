@@ -2,14 +2,26 @@
 //!
 //! The sizes here are the least; the loader sets those that grow with the configuration.
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::{
     bindings::BPF_F_MMAPABLE,
     macros::map,
     maps::{Array, DevMapHash, HashMap, LruHashMap, PerCpuArray, RingBuf},
 };
 use failover_common::{
-    key::{ClientKey, EndpointKey, FlowKey, HostKey, mapped},
-    value::{Availability, Counter, Endpoint, PortBitmap, Return, Server, Service},
+    key::{ClientKey, EndpointKey, FlowKey, FragmentKey, HostKey},
+    names::FRAGMENT_SLOTS,
+    value::{Availability, Counter, Endpoint, FragmentWay, PortBitmap, Return, Server, Service},
+};
+
+use crate::{
+    forward::Fib,
+    parse::{
+        icmp::Quote,
+        ip::{Address, Ip},
+    },
+    plan::Wish,
 };
 
 /// Written by the daemon alone. A reader may see some words of the old bitmap and some of the new one: a port's bit
@@ -47,6 +59,11 @@ pub static RETURNS: LruHashMap<FlowKey, Return> = LruHashMap::with_max_entries(1
 #[map]
 pub static CLIENTS: LruHashMap<ClientKey, Return> = LruHashMap::with_max_entries(1024, 0);
 
+/// Written by the data plane alone; an element is replaced whole (RCU). A following fragment may overtake its first
+/// on another CPU, and then passes as one that came first.
+#[map]
+pub static FRAGMENTS: LruHashMap<FragmentKey, FragmentWay> = LruHashMap::with_max_entries(FRAGMENT_SLOTS, 0);
+
 /// Written by the daemon alone; a set.
 #[map]
 pub static PROBES: HashMap<EndpointKey, u32> = HashMap::with_max_entries(64, 0);
@@ -59,6 +76,23 @@ pub static DEVICES: DevMapHash = DevMapHash::with_max_entries(256, 0);
 #[map]
 pub static COUNTERS: PerCpuArray<Counter> = PerCpuArray::with_max_entries(4096, 0);
 
+/// The IP header of the packet that this CPU is at: the stack has no room for it. Per CPU, as above; in each visit it is
+/// written before it is read, and so are the two that follow.
+#[map]
+pub static IP: PerCpuArray<MaybeUninit<Ip>> = PerCpuArray::with_max_entries(1, 0);
+
+/// The packet that an ICMP error quotes.
+#[map]
+pub static QUOTE: PerCpuArray<MaybeUninit<Quote>> = PerCpuArray::with_max_entries(1, 0);
+
+/// What is wanted done with the packet.
+#[map]
+pub static WISH: PerCpuArray<MaybeUninit<Wish>> = PerCpuArray::with_max_entries(1, 0);
+
+/// What the FIB is asked, and answers: plain words, and never uninitialised.
+#[map]
+pub static FIB: PerCpuArray<Fib> = PerCpuArray::with_max_entries(1, 0);
+
 /// Stored by whichever CPU steers the first packet of a generation; two at once announce it twice, and the daemon
 /// keeps the first.
 #[map]
@@ -67,6 +101,21 @@ pub static ANNOUNCED: Array<u32> = Array::with_max_entries(64, 0);
 /// Reserve and submit are the kernel's to order.
 #[map]
 pub static EVENTS: RingBuf = RingBuf::with_byte_size(64 * 1024, 0);
+
+/// This CPU's own place of a map, to be written before it is read. `None` cannot be: the maps have one element.
+#[inline(always)]
+pub fn place<T>(map: &PerCpuArray<MaybeUninit<T>>) -> Option<&'static mut MaybeUninit<T>> {
+    // SAFETY: this CPU's own element; programs do not interrupt each other on one CPU, and each visit takes the place
+    // of a map once.
+    map.get_ptr_mut(0).map(|place| unsafe { &mut *place })
+}
+
+/// This CPU's last question to the FIB, and its answer.
+#[inline(always)]
+pub fn fib() -> Option<&'static mut Fib> {
+    // SAFETY: as in `place`; plain words, so that any bytes are valid.
+    FIB.get_ptr_mut(0).map(|fib| unsafe { &mut *fib })
+}
 
 /// Who serves `target`; the primary where the map has no such row.
 #[inline(always)]
@@ -79,10 +128,10 @@ pub fn availability(target: u32) -> Availability {
     }
 }
 
-/// Whether the IPv4 host belongs to `target`.
+/// Whether the host belongs to `target`.
 #[inline(always)]
-pub fn is_own_host(host: [u8; 4], target: u32) -> bool {
-    let key = HostKey { address: mapped(host), target };
+pub fn is_own_host(address: Address, target: u32) -> bool {
+    let key = HostKey { address: address.bytes(), target };
     // SAFETY: only its presence is looked at.
     unsafe { HOSTS.get(key) }.is_some()
 }

@@ -7,12 +7,18 @@ use aya_ebpf::{EbpfContext as _, programs::XdpContext};
 /// An access outside of the frame.
 pub struct OutOfBounds;
 
+/// The furthest byte that is looked at. Linux 6.18 says "math between pkt pointer and register with unbounded min value
+/// is not allowed" of an offset without a bound; five extension headers end before this one.
+const FURTHEST: usize = 0x3fff;
+
 /// The frame, from its Ethernet header on.
 pub struct Packet<'a> {
     ctx: &'a XdpContext,
 }
 
-/// What may be read from and written to a frame: plain bytes and 16-bit words, in which any bytes are valid.
+/// What may be read from and written to a frame: plain bytes and 16-bit words, in which any bytes are valid. No single
+/// byte: its check is compiled to `start < end`, of which Linux 6.18 says "offset is outside of the packet" where the
+/// offset is a variable.
 ///
 /// # Safety
 /// Implementors hold no padding, no pointers, no invalid values, and are aligned to at most 2 bytes: every field of
@@ -24,8 +30,8 @@ pub unsafe trait Plain: Copy {}
 unsafe impl<const N: usize> Plain for [u8; N] {}
 // SAFETY: 16-bit words.
 unsafe impl<const N: usize> Plain for [u16; N] {}
-// SAFETY: a byte.
-unsafe impl Plain for u8 {}
+// SAFETY: an array of arrays of 16-bit words.
+unsafe impl<const N: usize, const M: usize> Plain for [[u16; M]; N] {}
 
 impl<'a> Packet<'a> {
     /// The frame behind `ctx`.
@@ -78,6 +84,9 @@ impl<'a> Packet<'a> {
 
     #[inline(always)]
     fn at<T>(&self, offset: usize) -> Result<*const T, OutOfBounds> {
+        if offset > FURTHEST {
+            return Err(OutOfBounds);
+        }
         let start = self.ctx.data() + offset;
         if start + size_of::<T>() > self.ctx.data_end() {
             return Err(OutOfBounds);

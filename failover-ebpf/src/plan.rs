@@ -1,31 +1,92 @@
 //! What a stage wants, what is decided, and why a visit ends: the words that the stages speak with each other.
 
+use core::num::NonZeroU64;
+
 use failover_common::reason::Reason;
 
-use crate::parse::{ip::Ipv4, l4::L4};
+use crate::{
+    maps,
+    parse::ip::{Address, Ip},
+};
 
-/// A packet's visit ends before anything was written.
-pub struct Stop {
-    /// Why.
-    pub reason: Reason,
-    /// Target id; 0 where no target is concerned.
-    pub target: u32,
-    /// The policy says drop (`all_down = "drop"`); else it passes.
-    pub drop: bool,
-}
+/// How a packet's visit ends, in one register: of a structure that a function returns through memory, the verifier
+/// forgets what it knew.
+///
+/// ```text
+/// bits  0..16  the reason, never 0
+/// bits 16..18  what becomes of the packet: 0 it passes, 1 it is thrown away, 2 it is redirected
+/// bits 32..64  target id; 0 where no target is concerned
+/// ```
+#[derive(Clone, Copy)]
+pub struct End(NonZeroU64);
 
-impl From<Reason> for Stop {
+impl From<Reason> for End {
     #[inline(always)]
     fn from(reason: Reason) -> Self {
-        Self { reason, target: 0, drop: false }
+        Self::pass(reason, 0)
     }
 }
 
-impl Stop {
-    /// A packet about `target` passes.
+impl End {
+    const DROP: u64 = 1 << 16;
+    const REDIRECT: u64 = 2 << 16;
+
+    /// A packet about `target` goes on to the kernel.
     #[inline(always)]
     pub const fn pass(reason: Reason, target: u32) -> Self {
-        Self { reason, target, drop: false }
+        Self::new(reason as u64 | (target as u64) << 32)
+    }
+
+    /// A packet about `target` is thrown away: the policy says so, or half of it is written.
+    #[inline(always)]
+    pub const fn drop(reason: Reason, target: u32) -> Self {
+        Self::new(reason as u64 | Self::DROP | (target as u64) << 32)
+    }
+
+    /// A packet about `target` leaves by the device that the FIB has named.
+    #[inline(always)]
+    pub const fn redirect(reason: Reason, target: u32) -> Self {
+        Self::new(reason as u64 | Self::REDIRECT | (target as u64) << 32)
+    }
+
+    #[inline(always)]
+    const fn new(bits: u64) -> Self {
+        match NonZeroU64::new(bits) {
+            Some(bits) => Self(bits),
+            None => Self(NonZeroU64::MIN),
+        }
+    }
+
+    /// A visit's end, wherever it came.
+    #[inline(always)]
+    pub fn of(visit: Result<Self, Self>) -> Self {
+        match visit {
+            Ok(end) | Err(end) => end,
+        }
+    }
+
+    /// The reason's number.
+    #[inline(always)]
+    pub const fn reason(self) -> u32 {
+        self.0.get() as u16 as u32
+    }
+
+    /// The target's id.
+    #[inline(always)]
+    pub const fn target(self) -> u32 {
+        (self.0.get() >> 32) as u32
+    }
+
+    /// Whether the packet is thrown away.
+    #[inline(always)]
+    pub const fn drops(self) -> bool {
+        self.0.get() & Self::DROP != 0
+    }
+
+    /// Whether the packet is redirected.
+    #[inline(always)]
+    pub const fn redirects(self) -> bool {
+        self.0.get() & Self::REDIRECT != 0
     }
 }
 
@@ -43,53 +104,79 @@ pub enum Side {
 pub struct Change {
     /// Which end.
     pub side: Side,
-    /// The new address, network order.
-    pub address: [u8; 4],
-    /// The new port, network order.
+    /// The new address, of the packet's IP version.
+    pub address: Address,
+    /// The new port, network order; without meaning where there are no ports.
     pub port: [u8; 2],
-}
-
-/// How a rewritten packet leaves.
-pub enum Route {
-    /// Out of this device at once.
-    Redirect {
-        /// The egress device.
-        ifindex: u32,
-        /// Its MAC address, as 16-bit words of the frame.
-        source: [u16; 3],
-        /// The next hop's MAC address, as 16-bit words of the frame.
-        destination: [u16; 3],
-    },
-    /// The kernel routes it: the neighbour is not resolved yet, it must be fragmented, it is for this very host, or
-    /// the device takes no redirected frames. Where no route matches at all the FIB answers as for this very host
-    /// (`NOT_FWDED`), and it is the kernel that finds out.
-    Kernel,
 }
 
 /// Everything that is to be done, decided; nothing is written yet.
 pub struct Plan {
+    /// The parsed header.
+    pub ip: &'static Ip,
+    /// What is wanted: what is rewritten in the IP header, and, of a segment, beside it.
+    pub wish: &'static Wish,
+    /// Whether the packet leaves at once, by the device and with the MAC addresses that the FIB has named. Else the
+    /// kernel routes it: the neighbour is not resolved yet, the packet must be fragmented, it is for this very host, the
+    /// device takes no redirected frames, or VLAN tags change on the way. Where no route matches at all the FIB answers
+    /// as for this very host (`NOT_FWDED`), and it is the kernel that finds out.
+    pub redirect: bool,
+}
+
+impl Plan {
+    /// The plan was carried out, whole.
+    #[inline(always)]
+    pub fn done(&self) -> End {
+        self.done_as(match (self.wish.change.side, self.redirect) {
+            (Side::Destination, true) => Reason::Steered,
+            (Side::Destination, false) => Reason::SteeredByKernel,
+            (Side::Source, true) => Reason::Returned,
+            (Side::Source, false) => Reason::ReturnedByKernel,
+        })
+    }
+
+    /// The same, under this reason.
+    #[inline(always)]
+    pub fn done_as(&self, reason: Reason) -> End {
+        let target = self.wish.target;
+        if self.redirect { End::redirect(reason, target) } else { End::pass(reason, target) }
+    }
+
+    /// It was not, and the packet must not leave.
+    #[inline(always)]
+    pub fn spoilt(&self) -> End {
+        End::drop(Reason::HalfWritten, self.wish.target)
+    }
+}
+
+/// What a stage wants done with a packet; of an ICMP error, with the packet that it quotes at its other end.
+pub struct Wish {
     /// Target id.
     pub target: u32,
     /// The availability's generation; 0 on the way back.
     pub generation: u32,
-    /// Parsed headers.
-    pub ip: Ipv4,
-    /// Parsed headers.
-    pub l4: L4,
-    /// What is rewritten.
-    pub change: Change,
-    /// Where the packet leaves.
-    pub route: Route,
-}
-
-/// What a stage wants done with a packet.
-pub struct Wish {
-    /// Target id.
-    pub target: u32,
-    /// As in [`Plan`].
-    pub generation: u32,
-    /// What is rewritten.
+    /// The rewrite.
     pub change: Change,
     /// The backup endpoint under which the way back is remembered; 0: it needs no memory.
     pub flow: u32,
+}
+
+impl Wish {
+    /// Puts it where it outlives the stage.
+    #[inline(always)]
+    pub fn keep(self) -> Result<(), End> {
+        maps::place(&maps::WISH).ok_or(Reason::NotOurs)?.write(self);
+        Ok(())
+    }
+
+    /// What a stage of this visit has kept.
+    ///
+    /// # Safety
+    /// One has.
+    #[inline(always)]
+    pub unsafe fn kept() -> Result<&'static Self, End> {
+        let place = maps::place(&maps::WISH).ok_or(Reason::NotOurs)?;
+        // SAFETY: the caller's word.
+        Ok(unsafe { place.assume_init_ref() })
+    }
 }

@@ -3,21 +3,19 @@
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use failover_common::{
     event::{Event, Kind},
-    key::mapped,
     names::REASON_SLOTS,
-    reason::Reason,
 };
 
 use crate::{
     maps,
     packet::Packet,
-    plan::{Plan, Route, Side},
+    parse::{ip::Ip, l4::L4},
 };
 
-/// Counts the packet under `target` and `reason`.
+/// Counts the packet under `target` and the number of a reason.
 #[inline(always)]
-pub fn count(packet: &Packet, target: u32, reason: Reason) {
-    if let Some(counter) = maps::COUNTERS.get_ptr_mut(target * REASON_SLOTS + reason as u32) {
+pub fn count(packet: &Packet, target: u32, reason: u32) {
+    if let Some(counter) = maps::COUNTERS.get_ptr_mut(target * REASON_SLOTS + reason) {
         // SAFETY: this CPU's own element; XDP does not interrupt itself on one CPU.
         unsafe {
             (*counter).packets += 1;
@@ -26,45 +24,37 @@ pub fn count(packet: &Packet, target: u32, reason: Reason) {
     }
     #[cfg(feature = "packet-log")]
     if target != 0 {
-        aya_log_ebpf::debug!(packet.xdp(), "target {} reason {}", target, reason as u32);
+        aya_log_ebpf::debug!(packet.xdp(), "target {} reason {}", target, reason);
     }
 }
 
-/// Counts a packet that was rewritten, and announces the first one of a generation.
+/// Announces a target's first steered packet of a generation. The event is made in a function of its own, because the
+/// stack has 512 bytes.
 #[inline(always)]
-pub fn done(packet: &Packet, plan: &Plan) {
-    let reason = match (plan.change.side, &plan.route) {
-        (Side::Destination, Route::Redirect { .. }) => Reason::Steered,
-        (Side::Destination, Route::Kernel) => Reason::SteeredByKernel,
-        (Side::Source, Route::Redirect { .. }) => Reason::Returned,
-        (Side::Source, Route::Kernel) => Reason::ReturnedByKernel,
-    };
-    count(packet, plan.target, reason);
-    if let Side::Destination = plan.change.side {
-        announce(plan);
-    }
-}
-
-#[inline(always)]
-fn announce(plan: &Plan) {
-    let Some(announced) = maps::ANNOUNCED.get_ptr_mut(plan.target) else { return };
+pub fn announce(ip: &Ip, l4: &L4, target: u32, generation: u32) {
+    let Some(announced) = maps::ANNOUNCED.get_ptr_mut(target) else { return };
     // SAFETY: a live array element of 4 aligned bytes; see `maps::ANNOUNCED` for two CPUs at once.
     unsafe {
-        if *announced == plan.generation {
+        if *announced == generation {
             return;
         }
-        *announced = plan.generation;
+        *announced = generation;
     }
+    steering_began(ip, l4.source, target, generation);
+}
+
+#[inline(never)]
+fn steering_began(ip: &Ip, port: u16, target: u32, generation: u32) {
     let event = Event {
         // SAFETY: a helper without arguments.
         time_ns: unsafe { bpf_ktime_get_ns() },
         kind: Kind::SteeringBegan as u32,
-        target: plan.target,
-        generation: plan.generation,
-        client_port: plan.l4.source.to_be_bytes(),
-        protocol: plan.ip.protocol,
+        target,
+        generation,
+        client_port: port.to_be_bytes(),
+        protocol: ip.protocol,
         reserved: 0,
-        client: mapped(plan.ip.source),
+        client: ip.source.bytes(),
     };
     // A full ring loses the announcement, never the packet; the counters tell of it all the same.
     let _ = maps::EVENTS.output::<Event>(&event, 0);

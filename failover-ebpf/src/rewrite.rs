@@ -1,51 +1,181 @@
 //! The writes. Addresses and ports never change without their checksums: the difference is gathered first, and the
-//! sums of both layers are patched with it (RFC 1624).
+//! sums of all layers are patched with it (RFC 1624). Words are summed as they stand in memory.
 
 use failover_common::{checksum::Difference, key};
 
 use crate::{
+    maps,
     packet::{OutOfBounds, Packet},
-    parse::{eth, ip, l4},
-    plan::{Plan, Route, Side},
+    parse::{
+        Family, eth,
+        icmp::{self, Quote},
+        ip::Address,
+        ipv4, ipv6,
+        l4::{self, L4},
+    },
+    plan::{Change, Plan, Side},
 };
 
-/// Carries out `plan`. An error after the first write means that the packet must not leave.
+/// A UDP or TCP packet: an address, a port, their sums. An error after the first write means that the packet must not
+/// leave; so for all three.
 #[inline(always)]
-pub fn apply(packet: &mut Packet, plan: &Plan) -> Result<(), OutOfBounds> {
-    let (address, port) = match plan.change.side {
-        Side::Destination => (ip::DESTINATION, l4::DESTINATION),
-        Side::Source => (ip::SOURCE, l4::SOURCE),
-    };
-    let old_address = match plan.change.side {
-        Side::Destination => plan.ip.destination,
-        Side::Source => plan.ip.source,
-    };
-    let old_port = match plan.change.side {
-        Side::Destination => plan.l4.destination,
-        Side::Source => plan.l4.source,
-    };
-    let addresses = Difference::none().address(old_address, plan.change.address);
-    let ports = addresses.word(old_port, u16::from_be_bytes(plan.change.port));
+pub fn segment(packet: &mut Packet, plan: &Plan, l4: &L4) -> Result<(), OutOfBounds> {
+    let addresses = outer(packet, plan)?;
+    let ports = (l4.source, l4.destination);
+    let all = port(packet, l4.offset, ports, &plan.wish.change, addresses)?;
+    patch(packet, l4.checksum, |sum| transport(plan.ip.protocol, all, sum))?;
+    hop(packet, plan, addresses)
+}
 
-    packet.write(plan.ip.offset + address, plan.change.address)?;
-    packet.write(plan.l4.offset + port, plan.change.port)?;
-    patch(packet, plan.l4.checksum, |sum| {
-        if plan.ip.protocol == key::UDP { ports.apply_udp(sum) } else { ports.apply(sum) }
-    })?;
-    let Route::Redirect { source, destination, .. } = plan.route else {
-        // The kernel takes one off the TTL when it forwards.
-        return patch(packet, plan.ip.offset + ip::CHECKSUM, |sum| addresses.apply(sum));
+/// A fragment without ports: an address. The first fragment's checksum is that of the whole datagram.
+#[inline(always)]
+pub fn fragment(packet: &mut Packet, plan: &Plan) -> Result<(), OutOfBounds> {
+    let addresses = outer(packet, plan)?;
+    hop(packet, plan, addresses)
+}
+
+/// An ICMP error: an address, and that of the other end in the packet that it quotes. A function of its own, because
+/// the stack has 512 bytes.
+#[inline(never)]
+pub fn error(packet: &mut Packet, plan: &Plan, quote: &Quote) -> Result<(), OutOfBounds> {
+    let (ip, change) = (plan.ip, &plan.wish.change);
+    // A router on the way speaks for itself, and keeps its address.
+    let speaks_for_itself = matches!(change.side, Side::Source) && ip.source != quote.destination;
+    let addresses = if speaks_for_itself { Difference::none() } else { outer(packet, plan)? };
+    // ICMPv6 sums a pseudo-header, ICMP does not.
+    let pseudo_header = if ip.family == Family::V6 { addresses } else { Difference::none() };
+    let side = match change.side {
+        Side::Destination => Side::Source,
+        Side::Source => Side::Destination,
     };
-    let (old, new) = ([plan.ip.ttl, plan.ip.protocol], [plan.ip.ttl - 1, plan.ip.protocol]);
-    packet.write(plan.ip.offset + ip::TTL, new)?;
-    let header = addresses.word(u16::from_be_bytes(old), u16::from_be_bytes(new));
-    patch(packet, plan.ip.offset + ip::CHECKSUM, |sum| header.apply(sum))?;
-    packet.write(eth::DESTINATION, destination)?;
-    packet.write(eth::SOURCE, source)
+    let all = quoted(packet, ip.family, quote, &Change { side, ..*change }, pseudo_header)?;
+    patch(packet, ip.payload + icmp::CHECKSUM, |sum| all.apply(sum))?;
+    hop(packet, plan, addresses)
+}
+
+/// The address in the IP header.
+#[inline(always)]
+fn outer(packet: &mut Packet, plan: &Plan) -> Result<Difference, OutOfBounds> {
+    let (ip, change) = (plan.ip, &plan.wish.change);
+    let (at, old) = match change.side {
+        Side::Destination => (ip.destination_at(), ip.destination),
+        Side::Source => (ip.source_at(), ip.source),
+    };
+    address(packet, ip.family, at, old, change.address)
+}
+
+/// The packet inside an error; `all` and everything that has changed in it.
+#[inline(always)]
+fn quoted(
+    packet: &mut Packet,
+    family: Family,
+    quote: &Quote,
+    inner: &Change,
+    all: Difference,
+) -> Result<Difference, OutOfBounds> {
+    let (source, destination) = match family {
+        Family::V4 => (ipv4::SOURCE, ipv4::DESTINATION),
+        Family::V6 => (ipv6::SOURCE, ipv6::DESTINATION),
+    };
+    let (at, old) = match inner.side {
+        Side::Destination => (quote.offset + destination, quote.destination),
+        Side::Source => (quote.offset + source, quote.source),
+    };
+    let addresses = address(packet, family, at, old, inner.address)?;
+    let ports = (quote.source_port, quote.destination_port);
+    let segment = port(packet, quote.l4, ports, inner, addresses)?;
+    let mut all = all.and(segment);
+    if let Family::V4 = family {
+        let (old, new) = patch(packet, quote.offset + ipv4::CHECKSUM, |sum| addresses.apply(sum))?;
+        all = all.word(old, new);
+    }
+    if let Some(at) = quote.checksum {
+        let (old, new) = patch(packet, at, |sum| transport(quote.protocol, segment, sum))?;
+        all = all.word(old, new);
+    }
+    Ok(all)
+}
+
+/// One hop further: hop limit and MAC addresses, where it is not the kernel that forwards, and IPv4's checksum.
+#[inline(always)]
+fn hop(packet: &mut Packet, plan: &Plan, addresses: Difference) -> Result<(), OutOfBounds> {
+    let ip = plan.ip;
+    let mut header = addresses;
+    if plan.redirect {
+        let fib = maps::fib().ok_or(OutOfBounds)?;
+        packet.write(eth::DESTINATION, fib.destination_mac)?;
+        packet.write(eth::SOURCE, fib.source_mac)?;
+        if let Family::V6 = ip.family {
+            let [next, _]: [u8; 2] = packet.read(ip.offset + ipv6::NEXT_HEADER)?;
+            return packet.write(ip.offset + ipv6::NEXT_HEADER, [next, ip.hop_limit - 1]);
+        }
+        let (old, new) = ([ip.hop_limit, ip.protocol], [ip.hop_limit - 1, ip.protocol]);
+        packet.write(ip.offset + ipv4::TTL, new)?;
+        header = header.word(u16::from_ne_bytes(old), u16::from_ne_bytes(new));
+    }
+    if let Family::V4 = ip.family {
+        patch(packet, ip.offset + ipv4::CHECKSUM, |sum| header.apply(sum))?;
+    }
+    Ok(())
+}
+
+/// Writes an address.
+#[inline(always)]
+fn address(
+    packet: &mut Packet,
+    family: Family,
+    at: usize,
+    old: Address,
+    new: Address,
+) -> Result<Difference, OutOfBounds> {
+    let (old, new) = (old.0, new.0);
+    let last = Difference::none().pair(old[3], new[3]);
+    match family {
+        Family::V4 => {
+            packet.write(at, halves(new[3]))?;
+            Ok(last)
+        }
+        Family::V6 => {
+            packet.write(at, new.map(halves))?;
+            Ok(last.pair(old[0], new[0]).pair(old[1], new[1]).pair(old[2], new[2]))
+        }
+    }
+}
+
+/// A word of memory as the two that a packet is written in.
+#[inline(always)]
+fn halves(word: u32) -> [u16; 2] {
+    let [a, b, c, d] = word.to_ne_bytes();
+    [u16::from_ne_bytes([a, b]), u16::from_ne_bytes([c, d])]
+}
+
+/// Writes a port of the header at `at`, whose ports (source, destination) are `old`.
+#[inline(always)]
+fn port(
+    packet: &mut Packet,
+    at: usize,
+    old: (u16, u16),
+    change: &Change,
+    difference: Difference,
+) -> Result<Difference, OutOfBounds> {
+    let (offset, old) = match change.side {
+        Side::Destination => (l4::DESTINATION, old.1),
+        Side::Source => (l4::SOURCE, old.0),
+    };
+    packet.write(at + offset, change.port)?;
+    Ok(difference.word(old.to_be(), u16::from_ne_bytes(change.port)))
 }
 
 #[inline(always)]
-fn patch(packet: &mut Packet, at: usize, change: impl FnOnce(u16) -> u16) -> Result<(), OutOfBounds> {
-    let sum = u16::from_be_bytes(packet.read(at)?);
-    packet.write(at, change(sum).to_be_bytes())
+fn transport(protocol: u8, difference: Difference, sum: u16) -> u16 {
+    if protocol == key::UDP { difference.apply_udp(sum) } else { difference.apply(sum) }
+}
+
+/// Changes the checksum at `at`; what it was and is.
+#[inline(always)]
+fn patch(packet: &mut Packet, at: usize, change: impl FnOnce(u16) -> u16) -> Result<(u16, u16), OutOfBounds> {
+    let [old] = packet.read::<[u16; 1]>(at)?;
+    let new = change(old);
+    packet.write(at, [new])?;
+    Ok((old, new))
 }

@@ -268,7 +268,8 @@ fn strange_frames(lab: &Lab) -> Result<Vec<(&'static str, Vec<u8>)>> {
     let sip = udp(5060, 5060, b"OPTIONS");
     let truncated = |bytes: usize| frame(&packet(17, &[], &sip)[..bytes]);
     let mut fragment = packet(17, &[], &sip);
-    fragment[6] = 0x20;
+    // Not the first one: that has ports, and is steered.
+    fragment[6..8].copy_from_slice(&0x2001u16.to_be_bytes());
     seal_ipv4(&mut fragment);
     let mut version = packet(17, &[], &sip);
     version[0] = 0x65;
@@ -280,8 +281,8 @@ fn strange_frames(lab: &Lab) -> Result<Vec<(&'static str, Vec<u8>)>> {
         ("truncated", truncated(10)),
         ("truncated", truncated(20)),
         ("truncated", truncated(24)),
-        ("not-ipv4", ethernet(to, from, 0x88b5, b"local experiment")),
-        ("not-ipv4", ethernet(to, from, 0x8100, &[0, 5, 8, 0, 0x45])),
+        ("not-ip", ethernet(to, from, 0x88b5, b"local experiment")),
+        ("truncated", ethernet(to, from, 0x8100, &[0, 5, 8, 0, 0x45])),
         ("malformed-ip", frame(&version)),
         ("ip-options", frame(&packet(17, &[1, 1, 1, 0], &sip))),
         ("fragment", frame(&fragment)),

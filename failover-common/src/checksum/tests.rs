@@ -39,7 +39,7 @@ proptest! {
             bytes
         };
         let word = |bytes: &[u8], at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
-        let addresses = Difference::none().address(old, new);
+        let addresses = Difference::none().pair(u32::from_be_bytes(old), u32::from_be_bytes(new));
         let all = addresses.word(old_port, new_port);
 
         let (before, after) = (packet(old, old_port, false), packet(new, new_port, false));

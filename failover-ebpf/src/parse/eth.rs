@@ -1,28 +1,65 @@
-//! Ethernet II.
+//! Ethernet II, with up to two VLAN tags (IEEE 802.1Q, 802.1ad).
 
 use failover_common::reason::Reason;
 
+use super::Family;
 use crate::packet::Packet;
 
 /// Where the destination MAC address stands.
 pub const DESTINATION: usize = 0;
 /// Where the source MAC address stands.
 pub const SOURCE: usize = 6;
-/// Bytes of the header.
-pub const LEN: usize = 14;
 
 const ETHERTYPE: usize = 12;
-const IPV4: [u8; 2] = [0x08, 0x00];
+const TAG_LEN: usize = 4;
+/// A trunk in a trunk (QinQ); three tags are nobody's network.
+const MOST_TAGS: usize = 2;
 /// In the first byte of a destination address: a group of stations, broadcast included (IEEE 802).
 const GROUP: u8 = 0x01;
 
-/// The offset of the IPv4 header, in a frame to one station.
+const IPV4: u16 = 0x0800;
+const IPV6: u16 = 0x86dd;
+const VLAN: u16 = 0x8100;
+const SERVICE_VLAN: u16 = 0x88a8;
+const PPPOE_DISCOVERY: u16 = 0x8863;
+const PPPOE_SESSION: u16 = 0x8864;
+
+/// What the stages need of the link layer.
+pub struct Link {
+    /// Where the IP header starts.
+    pub payload: usize,
+    /// What it is.
+    pub family: Family,
+    /// Whether there are VLAN tags before it.
+    pub tagged: bool,
+}
+
+/// A frame to one station, with IP in it.
 #[inline(always)]
-pub fn ipv4(packet: &Packet) -> Result<usize, Reason> {
-    let ethertype: [u8; 2] = packet.read(ETHERTYPE).map_err(|_| Reason::Truncated)?;
-    if ethertype != IPV4 {
-        return Err(Reason::NotIpv4);
+pub fn link(packet: &Packet) -> Result<Link, Reason> {
+    let mut at = ETHERTYPE;
+    let mut ethertype = word(packet, at)?;
+    for _ in 0..MOST_TAGS {
+        if ethertype != VLAN && ethertype != SERVICE_VLAN {
+            break;
+        }
+        at += TAG_LEN;
+        ethertype = word(packet, at)?;
     }
-    let first: u8 = packet.read(DESTINATION).map_err(|_| Reason::Truncated)?;
-    if first & GROUP == 0 { Ok(LEN) } else { Err(Reason::LinkBroadcast) }
+    let family = match ethertype {
+        IPV4 => Family::V4,
+        IPV6 => Family::V6,
+        PPPOE_DISCOVERY | PPPOE_SESSION => return Err(Reason::Pppoe),
+        _ => return Err(Reason::NotIp),
+    };
+    let [first, _]: [u8; 2] = packet.read(DESTINATION).map_err(|_| Reason::Truncated)?;
+    if first & GROUP != 0 {
+        return Err(Reason::LinkBroadcast);
+    }
+    Ok(Link { payload: at + 2, family, tagged: at != ETHERTYPE })
+}
+
+#[inline(always)]
+fn word(packet: &Packet, at: usize) -> Result<u16, Reason> {
+    packet.read(at).map(u16::from_be_bytes).map_err(|_| Reason::Truncated)
 }

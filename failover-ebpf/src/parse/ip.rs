@@ -1,91 +1,117 @@
-//! IPv4 (RFC 791), without options.
+//! An IP header of either version, as the stages see it.
 
-use failover_common::{key, reason::Reason};
+use failover_common::reason::Reason;
 
-use crate::packet::{OutOfBounds, Packet};
+use super::{Family, eth::Link, ipv4, ipv6};
+use crate::{maps, packet::Packet};
 
-/// Offsets in the header.
-pub const TTL: usize = 8;
-/// The header checksum.
-pub const CHECKSUM: usize = 10;
-/// The source address.
-pub const SOURCE: usize = 12;
-/// The destination address.
-pub const DESTINATION: usize = 16;
-/// Bytes of a header without options.
-pub const LEN: usize = 20;
+/// An address, in words of memory (network order); IPv4 is written IPv4-mapped. Words, because the compiler would keep
+/// each byte of an array of bytes in a register or a stack slot of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Address(pub [u32; 4]);
 
-const MORE_FRAGMENTS_AND_OFFSET: u16 = 0x3fff;
+impl Address {
+    /// The third word of an IPv4-mapped address.
+    const MAPPED: u32 = u32::from_be(0x0000_ffff);
+
+    /// IPv4, from its word of memory.
+    #[inline(always)]
+    pub const fn v4(word: u32) -> Self {
+        Self([0, 0, Self::MAPPED, word])
+    }
+
+    /// Whether it is IPv4, IPv4-mapped.
+    #[inline(always)]
+    pub const fn is_v4(&self) -> bool {
+        self.0[0] == 0 && self.0[1] == 0 && self.0[2] == Self::MAPPED
+    }
+
+    /// As maps hold it.
+    #[inline(always)]
+    pub const fn bytes(self) -> [u8; 16] {
+        // SAFETY: words without padding, as bytes in the same order.
+        unsafe { core::mem::transmute(self.0) }
+    }
+
+    /// From a map.
+    #[inline(always)]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        // SAFETY: any bytes are words.
+        Self(unsafe { core::mem::transmute::<[u8; 16], [u32; 4]>(bytes) })
+    }
+}
 
 /// What the stages need of the header.
-pub struct Ipv4 {
+pub struct Ip {
+    /// The version.
+    pub family: Family,
     /// Where the header starts.
     pub offset: usize,
-    /// DSCP and ECN.
-    pub tos: u8,
-    /// Header and payload, in bytes.
-    pub total_len: u16,
-    /// Time to live.
-    pub ttl: u8,
-    /// [`key::UDP`] or [`key::TCP`].
+    /// Where what it carries starts, behind all options and extension headers.
+    pub payload: usize,
+    /// Bytes of what it carries, in this packet.
+    pub payload_len: usize,
+    /// All bytes, from the header on.
+    pub total_len: usize,
+    /// What the FIB looks at beside the addresses: the TOS of IPv4; version, traffic class and flow label of IPv6,
+    /// in network order.
+    pub flow: u32,
+    /// TTL, or hop limit.
+    pub hop_limit: u8,
+    /// Of what it carries.
     pub protocol: u8,
-    /// Network order.
-    pub source: [u8; 4],
-    /// Network order.
-    pub destination: [u8; 4],
+    /// IPv6 or IPv4-mapped.
+    pub source: Address,
+    /// IPv6 or IPv4-mapped.
+    pub destination: Address,
+    /// Which part of a datagram it is.
+    pub fragment: Fragment,
+    /// Whether a router may cut it into fragments.
+    pub divisible: bool,
+    /// Whether every router on the way has to look into it (RFC 8200 §4.3): it is the kernel that forwards it.
+    pub hop_by_hop: bool,
 }
 
-impl Ipv4 {
-    /// Where the UDP or TCP header starts.
-    #[inline(always)]
-    pub const fn payload(&self) -> usize {
-        self.offset + LEN
-    }
-
-    /// Bytes of the UDP or TCP segment.
-    #[inline(always)]
-    pub const fn payload_len(&self) -> usize {
-        self.total_len as usize - LEN
-    }
+/// Which part of a datagram a packet is.
+#[derive(Clone, Copy)]
+pub enum Fragment {
+    /// All of it.
+    Whole,
+    /// The beginning, with the ports; its identification.
+    First(u32),
+    /// Another part, without them; its identification.
+    Following(u32),
 }
 
-/// Parses the header at `offset`; an unfragmented UDP or TCP packet without options comes back.
+/// Parses the header behind `link`, into this CPU's own memory: the stack has 512 bytes, and what is parsed is needed
+/// until the packet leaves.
 #[inline(always)]
-pub fn ipv4(packet: &Packet, offset: usize) -> Result<Ipv4, Reason> {
-    let header: [u16; 10] = packet.read(offset).map_err(|OutOfBounds| Reason::Truncated)?;
-    let [version_ihl, tos] = header[0].to_ne_bytes();
-    let [ttl, protocol] = header[4].to_ne_bytes();
-    let total_len = u16::from_be(header[1]);
-    match version_ihl {
-        0x45 => {}
-        0x46..=0x4f => return Err(Reason::IpOptions),
-        _ => return Err(Reason::MalformedIp),
+pub fn ip(packet: &Packet, link: &Link) -> Result<&'static Ip, Reason> {
+    let slot = maps::place(&maps::IP).ok_or(Reason::Truncated)?;
+    match link.family {
+        Family::V4 => ipv4::parse(packet, link.payload, slot)?,
+        Family::V6 => ipv6::parse(packet, link.payload, slot)?,
     }
-    if (total_len as usize) < LEN {
-        return Err(Reason::MalformedIp);
-    }
-    if offset + total_len as usize > packet.len() {
-        return Err(Reason::Truncated);
-    }
-    if u16::from_be(header[3]) & MORE_FRAGMENTS_AND_OFFSET != 0 {
-        return Err(Reason::Fragment);
-    }
-    if protocol != key::UDP && protocol != key::TCP {
-        return Err(Reason::NotUdpTcp);
-    }
-    Ok(Ipv4 {
-        offset,
-        tos,
-        total_len,
-        ttl,
-        protocol,
-        source: bytes(header[6], header[7]),
-        destination: bytes(header[8], header[9]),
-    })
+    // SAFETY: either parser has written it whole.
+    Ok(unsafe { slot.assume_init_ref() })
 }
 
-#[inline(always)]
-fn bytes(a: u16, b: u16) -> [u8; 4] {
-    let ([a, b], [c, d]) = (a.to_ne_bytes(), b.to_ne_bytes());
-    [a, b, c, d]
+impl Ip {
+    /// Where its source address stands.
+    #[inline(always)]
+    pub const fn source_at(&self) -> usize {
+        self.offset + if let Family::V4 = self.family { ipv4::SOURCE } else { ipv6::SOURCE }
+    }
+
+    /// Where its destination address stands.
+    #[inline(always)]
+    pub const fn destination_at(&self) -> usize {
+        self.offset + if let Family::V4 = self.family { ipv4::DESTINATION } else { ipv6::DESTINATION }
+    }
+
+    /// Whether `address` is one of this version.
+    #[inline(always)]
+    pub fn speaks(&self, address: &Address) -> bool {
+        address.is_v4() == (self.family == Family::V4)
+    }
 }

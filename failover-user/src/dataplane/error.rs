@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use aya::programs::ProgramError;
+
 /// An error of the data plane.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -165,9 +167,16 @@ impl Error {
     pub(super) fn load(error: &(dyn std::error::Error + 'static)) -> Self {
         let mut causes = Vec::new();
         let mut next = Some(error);
+        let mut refused = false;
         while let Some(cause) = next {
+            // The verifier says EACCES too, of a program that it does not like, but not without a word.
+            refused |= matches!(
+                cause.downcast_ref::<ProgramError>(),
+                Some(ProgramError::LoadError { verifier_log, .. }) if !verifier_log.to_string().is_empty()
+            );
             if let Some(io) = cause.downcast_ref::<io::Error>()
                 && io.raw_os_error().is_some_and(is_permission)
+                && !refused
             {
                 return Self::NotPermitted { action: "load the programs".into() };
             }

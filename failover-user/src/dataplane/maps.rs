@@ -15,7 +15,7 @@ use failover_common::{
 use super::{availability::AvailabilityTable, error::Error, pins::Pins, tables::Tables};
 
 /// The maps whose sizes the loader chooses, and all others: every name there is.
-pub const NAMES: [&str; 13] = [
+pub const NAMES: [&str; 14] = [
     names::PORTS,
     names::SERVICES,
     names::AVAILABILITY,
@@ -24,6 +24,7 @@ pub const NAMES: [&str; 13] = [
     names::HOSTS,
     names::RETURNS,
     names::CLIENTS,
+    names::FRAGMENTS,
     names::PROBES,
     names::DEVICES,
     names::COUNTERS,

@@ -12,10 +12,10 @@ use aya::{
     maps::{HashMap, Map, MapData},
 };
 use failover_common::{
-    key::{ClientKey, EndpointKey, FlowKey, TCP, UDP, mapped},
+    key::{ClientKey, EndpointKey, FlowKey, FragmentKey, TCP, UDP, mapped},
     names,
     reason::Reason,
-    value::{Counter, Return},
+    value::{Counter, FragmentWay, Return},
 };
 use failover_tests::netns::Namespaces;
 use failover_user::{
@@ -121,7 +121,7 @@ impl Bench {
         self.dataplane.id_of(target.expect("a target"))
     }
 
-    /// Forgets every flow and every probe socket.
+    /// Forgets every flow, fragment and probe socket.
     fn forget(&mut self) -> Result<()> {
         self.dataplane.forget_probes()?;
         let mut returns = self.returns()?;
@@ -131,6 +131,10 @@ impl Bench {
         let mut clients = self.clients()?;
         for client in clients.keys().collect::<Result<Vec<_>, _>>()? {
             clients.remove(&client)?;
+        }
+        let mut fragments = self.fragments()?;
+        for datagram in fragments.keys().collect::<Result<Vec<_>, _>>()? {
+            fragments.remove(&datagram)?;
         }
         Ok(())
     }
@@ -150,7 +154,14 @@ impl Bench {
             Ok(())
         }
         older(self.returns()?, seconds)?;
-        older(self.clients()?, seconds)
+        older(self.clients()?, seconds)?;
+        let mut fragments = self.fragments()?;
+        for entry in fragments.iter().collect::<Result<Vec<_>, _>>()? {
+            let (key, mut way) = entry;
+            way.seen = way.seen.wrapping_sub(seconds);
+            fragments.insert(key, way, 0)?;
+        }
+        Ok(())
     }
 
     fn returns(&self) -> Result<HashMap<MapData, FlowKey, Return>> {
@@ -159,6 +170,10 @@ impl Bench {
 
     fn clients(&self) -> Result<HashMap<MapData, ClientKey, Return>> {
         Ok(HashMap::try_from(self.pinned(names::CLIENTS)?)?)
+    }
+
+    fn fragments(&self) -> Result<HashMap<MapData, FragmentKey, FragmentWay>> {
+        Ok(HashMap::try_from(self.pinned(names::FRAGMENTS)?)?)
     }
 
     fn pinned(&self, name: &str) -> Result<Map> {

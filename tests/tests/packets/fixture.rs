@@ -83,7 +83,7 @@ pub fn steer(name: &str, sent: Frame, expected: Expected) -> Fixture {
         Way::Kernel => Reason::SteeredByKernel,
     };
     let target = sent.to;
-    rewritten(name, sent, expected, reason, target)
+    changed(name, sent, expected, reason, target)
 }
 
 /// A packet from a backup gets the target's address.
@@ -93,10 +93,17 @@ pub fn give_back(name: &str, sent: Frame, expected: Expected) -> Fixture {
         Way::Kernel => Reason::ReturnedByKernel,
     };
     let target = expected.frame.from;
-    rewritten(name, sent, expected, reason, target)
+    changed(name, sent, expected, reason, target)
 }
 
-fn rewritten(name: &str, sent: Frame, expected: Expected, reason: Reason, target: SocketAddrV4) -> Fixture {
+/// These bytes become those, redirected and counted as steered unless [`Fixture::by`] says otherwise.
+pub fn rewritten(name: &str, sent: Raw, expected: Vec<u8>) -> Fixture {
+    let outcome =
+        Outcome { action: Action::Redirect, bytes: expected, reason: Reason::Steered, target: None };
+    fixture(name, sent, outcome)
+}
+
+fn changed(name: &str, sent: Frame, expected: Expected, reason: Reason, target: SocketAddrV4) -> Fixture {
     let action = match expected.way {
         Way::Redirect => Action::Redirect,
         Way::Kernel => Action::Pass,
@@ -127,6 +134,12 @@ impl Fixture {
     /// It is counted under this target.
     pub fn about(mut self, target: SocketAddrV4) -> Self {
         self.outcome.target = Some(target);
+        self
+    }
+
+    /// It ends so.
+    pub fn by(mut self, action: Action, reason: Reason) -> Self {
+        (self.outcome.action, self.outcome.reason) = (action, reason);
         self
     }
 

@@ -246,6 +246,14 @@ pub struct Raw {
     pub ingress: u8,
 }
 
+impl Raw {
+    /// Its first `length` bytes.
+    pub fn cut(mut self, length: usize) -> Self {
+        self.bytes.truncate(length);
+        self
+    }
+}
+
 impl From<Frame> for Raw {
     fn from(frame: Frame) -> Self {
         Self { bytes: frame.bytes(), ingress: frame.ingress() }

@@ -7,11 +7,13 @@
 #![allow(clippy::unwrap_used)] // in a test, the modules beside it included, a panic is the report
 
 mod bench;
+mod beyond;
 mod fixture;
 mod frame;
 mod network;
 mod random;
 mod returning;
+mod shapes;
 mod steering;
 mod untouched;
 
@@ -54,11 +56,17 @@ fn packets_that_are_not_understood() {
     hold(&untouched::fixtures());
 }
 
+#[test]
+fn packets_beyond_a_plain_segment() {
+    hold(&beyond::fixtures());
+}
+
 /// Of two reasons no packet can be the cause: a write inside bounds that were checked does not fail, and an LRU map
 /// makes room for itself.
 #[test]
 fn every_reason_has_a_fixture() {
-    let fixtures = [steering::fixtures(), returning::fixtures(), untouched::fixtures()].concat();
+    let fixtures =
+        [steering::fixtures(), returning::fixtures(), untouched::fixtures(), beyond::fixtures()].concat();
     let shown: BTreeSet<Reason> = fixtures.iter().map(|fixture| fixture.outcome.reason).collect();
     let unreachable = [Reason::HalfWritten, Reason::FlowTableFull];
     let all: BTreeSet<Reason> =
@@ -68,7 +76,7 @@ fn every_reason_has_a_fixture() {
 
 #[test]
 fn every_fixture_has_a_name_of_its_own() {
-    for fixtures in [steering::fixtures(), returning::fixtures(), untouched::fixtures()] {
+    for fixtures in [steering::fixtures(), returning::fixtures(), untouched::fixtures(), beyond::fixtures()] {
         let names: BTreeSet<&str> = fixtures.iter().map(|fixture| fixture.name.as_str()).collect();
         assert_eq!(names.len(), fixtures.len());
     }

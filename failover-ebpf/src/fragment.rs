@@ -1,0 +1,93 @@
+//! Fragments: the first one, which has the ports, decides; the others follow it.
+//!
+//! One whose first was not seen before it passes: the primary, if it is alive, can make nothing of a part.
+
+use failover_common::{key::FragmentKey, reason::Reason, value::FragmentWay};
+
+use aya_ebpf::bindings::BPF_ANY;
+
+use crate::{
+    forward, maps,
+    packet::Packet,
+    parse::{
+        eth::Link,
+        ip::{Address, Ip},
+    },
+    plan::{Change, End, Side, Wish},
+    rewrite,
+    steer::now_seconds,
+};
+
+/// Seconds for which a receiver waits for the rest of a datagram (Linux: 30). After that the identification may be
+/// another datagram's.
+const LIFETIME: u32 = 30;
+
+/// Remembers what was decided about the first fragment.
+#[inline(never)]
+pub fn remember(ip: &Ip, identification: u32, wish: &Wish) -> Result<(), End> {
+    let way = FragmentWay {
+        address: wish.change.address.bytes(),
+        target: wish.target,
+        side: match wish.change.side {
+            Side::Destination => FragmentWay::DESTINATION,
+            Side::Source => FragmentWay::SOURCE,
+        },
+        seen: now_seconds(),
+        generation: wish.generation,
+    };
+    maps::FRAGMENTS
+        .insert(key(ip, identification), way, BPF_ANY.into())
+        .map_err(|_| End::pass(Reason::FlowTableFull, wish.target))
+}
+
+/// An identification was used again, by a datagram that passes.
+#[inline(never)]
+pub fn forget(ip: &Ip, identification: u32) {
+    // One that is not there is the usual case.
+    let _ = maps::FRAGMENTS.remove(key(ip, identification));
+}
+
+/// A fragment without ports goes where its first one went. A function of its own, because the stack has 512 bytes.
+#[inline(never)]
+pub fn follow(packet: &mut Packet, link: &Link, ip: &'static Ip, identification: u32) -> End {
+    End::of(follow_first(packet, link, ip, identification))
+}
+
+#[inline(always)]
+fn follow_first(packet: &mut Packet, link: &Link, ip: &'static Ip, identification: u32) -> Result<End, End> {
+    recall(ip, identification)?;
+    // SAFETY: `recall` succeeds only when it has kept one.
+    let wish = unsafe { Wish::kept() }?;
+    let plan = forward::plan(packet, link, ip, (0, 0), wish)?;
+    rewrite::fragment(packet, &plan).map_err(|_| plan.spoilt())?;
+    Ok(plan.done())
+}
+
+/// Keeps the wish of this one's first fragment.
+#[inline(always)]
+fn recall(ip: &Ip, identification: u32) -> Result<(), End> {
+    // SAFETY: the element is read before the program ends, and RCU keeps it until then.
+    let way = unsafe { maps::FRAGMENTS.get(key(ip, identification)) }.ok_or(Reason::Fragment)?;
+    if now_seconds().wrapping_sub(way.seen) > LIFETIME {
+        return Err(Reason::Fragment.into());
+    }
+    let side = if way.side == FragmentWay::SOURCE { Side::Source } else { Side::Destination };
+    let wish = Wish {
+        target: way.target,
+        generation: way.generation,
+        change: Change { side, address: Address::from_bytes(way.address), port: [0; 2] },
+        flow: 0,
+    };
+    wish.keep()
+}
+
+#[inline(always)]
+fn key(ip: &Ip, identification: u32) -> FragmentKey {
+    FragmentKey {
+        source: ip.source.bytes(),
+        destination: ip.destination.bytes(),
+        identification,
+        protocol: ip.protocol,
+        reserved: [0; 3],
+    }
+}

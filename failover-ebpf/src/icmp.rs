@@ -1,0 +1,106 @@
+//! ICMP errors about packets that were rewritten here: their receiver knows the packet as it sent it, so the quote is
+//! turned back, and with it the address to which the error goes or from which it comes.
+//!
+//! ```text
+//!  a phone's packet came to grief behind us:  error to the phone, quote phone → backup   becomes  phone → target
+//!  a backup's packet did:                     error to the target, quote target → phone  becomes  backup → phone,
+//!                                             and it goes to the backup
+//! ```
+
+use failover_common::{
+    key::EndpointKey,
+    reason::Reason,
+    value::{Endpoint, Service},
+};
+
+use crate::{
+    classify::signalling,
+    forward,
+    maps::{self, is_own_host},
+    packet::Packet,
+    parse::{
+        eth::Link,
+        icmp::{self, Quote},
+        ip::{Address, Ip},
+    },
+    plan::{Change, End, Side, Wish},
+    rewrite, steer,
+};
+
+/// An error that concerns a rewritten packet is rewritten too. A function of its own, because the stack has 512 bytes.
+#[inline(never)]
+pub fn translate(packet: &mut Packet, link: &Link, ip: &'static Ip) -> End {
+    End::of(turn_back(packet, link, ip))
+}
+
+#[inline(always)]
+fn turn_back(packet: &mut Packet, link: &Link, ip: &'static Ip) -> Result<End, End> {
+    icmp::quote(packet, ip)?;
+    // SAFETY: `quote` succeeds only when it has written one.
+    let quote = unsafe { maps::place(&maps::QUOTE).ok_or(Reason::NotOurs)?.assume_init_ref() };
+    decide(ip, quote)?;
+    // SAFETY: `decide` succeeds only when it has kept one.
+    let wish = unsafe { Wish::kept() }?;
+    let plan = forward::plan(packet, link, ip, (0, 0), wish)?;
+    rewrite::error(packet, &plan, quote).map_err(|_| plan.spoilt())?;
+    Ok(plan.done_as(Reason::IcmpTranslated))
+}
+
+/// What becomes of the error, and of the packet that it quotes. Keeps a wish. A function of its own, as above.
+#[inline(never)]
+fn decide(ip: &Ip, quote: &Quote) -> Result<(), End> {
+    let (to, from) = signalling(quote.protocol, quote.destination_port, quote.source_port)?;
+    // Whoever gets an error sent the packet.
+    if ip.destination != quote.source {
+        return Err(Reason::NotOurs.into());
+    }
+    if from {
+        let key = EndpointKey::new(quote.source.bytes(), quote.source_port, quote.protocol);
+        // SAFETY: the element is read before the program ends, and RCU keeps it until then.
+        if let Some(service) = unsafe { maps::SERVICES.get(key) } {
+            return to_backup(ip, service);
+        }
+    }
+    if to {
+        let key = EndpointKey::new(quote.destination.bytes(), quote.destination_port, quote.protocol);
+        // SAFETY: as above.
+        if let Some(endpoint) = unsafe { maps::BACKUPS.get(key) } {
+            return to_client(ip, quote, endpoint);
+        }
+    }
+    Err(Reason::NotOurs.into())
+}
+
+#[inline(always)]
+fn to_backup(ip: &Ip, service: &Service) -> Result<(), End> {
+    let (server, generation) = steer::server(ip, service)?;
+    let address = Address::from_bytes(server.address);
+    let change = Change { side: Side::Destination, address, port: server.port };
+    Wish { target: service.target, generation, change, flow: 0 }.keep()
+}
+
+#[inline(always)]
+fn to_client(ip: &Ip, quote: &Quote, endpoint: &Endpoint) -> Result<(), End> {
+    let probe = EndpointKey::new(quote.source.bytes(), quote.source_port, quote.protocol);
+    // SAFETY: only its presence is looked at.
+    if unsafe { maps::PROBES.get(probe) }.is_some() {
+        return Err(Reason::OwnProbe.into());
+    }
+    let origin = if endpoint.flags & Endpoint::DEDICATED != 0 {
+        endpoint.origin
+    } else {
+        steer::recall_flow(quote.source, quote.source_port, quote.protocol, endpoint.id)?
+    };
+    let (target, address) = (origin.target, Address::from_bytes(origin.address));
+    if is_own_host(ip.destination, target) {
+        return Err(End::pass(Reason::BetweenServers, target));
+    }
+    if address == quote.destination {
+        return Err(End::pass(Reason::OwnService, target));
+    }
+    if !ip.speaks(&address) {
+        return Err(End::pass(Reason::NoReturn, target));
+    }
+    let change = Change { side: Side::Source, address, port: origin.port };
+    Wish { target, generation: 0, change, flow: 0 }.keep()
+}
