@@ -45,6 +45,11 @@ impl TcpClient {
         Ok(Self { stream, to, number: 0 })
     }
 
+    /// The connection itself.
+    pub fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
     /// Sends one OPTIONS, and waits for what comes.
     pub fn options(&mut self, limit: Duration) -> Result<Outcome> {
         self.number += 1;
