@@ -1,6 +1,10 @@
 //! `failover check`: the configuration, explained. Pure: from a checked file to text or JSON.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{
+    fmt::Write as _,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use humantime::format_duration;
 use serde_json::{Value, json};
@@ -8,7 +12,9 @@ use serde_json::{Value, json};
 use crate::{
     config::{
         ConfigError, Loaded,
-        model::{AllDown, Backup, Interface, Probe, Require, Router, Service, StatusSet, Target},
+        model::{
+            Addresses, AllDown, Backup, Family, Interface, Probe, Require, Router, Service, StatusSet, Target,
+        },
     },
     control::message::SCHEMA,
 };
@@ -70,15 +76,15 @@ fn router(router: &Router) -> String {
 }
 
 fn target(target: &Target) -> String {
-    let mut out = format!("target {} at {}\n", target.name, target.address);
+    let mut out = format!("target {} at {}\n", target.name, target.addresses);
     for (n, service) in target.services.iter().enumerate() {
-        let way = |backup: &Backup| format!("{} {}:{}", backup.name, backup.address, backup.ports[n]);
-        let ways: Vec<_> = target.backups.iter().map(way).collect();
-        line(
-            &mut out,
-            &service.to_string(),
-            format!("{}:{} → {}", target.address, service.port, ways.join(", else ")),
-        );
+        for address in target.addresses.iter() {
+            let ways: Vec<_> =
+                ways(target, n, address).map(|(backup, at)| format!("{} {at}", backup.name)).collect();
+            let ways = if ways.is_empty() { "never steered".to_owned() } else { ways.join(", else ") };
+            let asked = SocketAddr::new(address, service.port);
+            line(&mut out, &service.to_string(), format!("{asked} → {ways}"));
+        }
     }
     for backup in &target.backups {
         line(&mut out, "way back", return_way(target, backup));
@@ -91,16 +97,26 @@ fn target(target: &Target) -> String {
     out
 }
 
+/// The backups that have an address in the family of `address`, and where they serve the `n`-th service.
+fn ways(target: &Target, n: usize, address: IpAddr) -> impl Iterator<Item = (&Backup, SocketAddr)> {
+    target.backups.iter().filter_map(move |backup| {
+        let at = backup.addresses.of(Family::of(address))?;
+        Some((backup, SocketAddr::new(at, *backup.ports.get(n)?)))
+    })
+}
+
 fn line(out: &mut String, what: &str, text: impl std::fmt::Display) {
     // Writing to a String cannot fail.
     let _ = writeln!(out, "  {what:<14}{text}");
 }
 
 fn return_way(target: &Target, backup: &Backup) -> String {
+    let steered = target.addresses.iter().filter(|own| backup.addresses.of(Family::of(*own)).is_some());
+    let own = steered.map(|own| own.to_string()).collect::<Vec<_>>().join(" or ");
     if backup.dedicated {
-        format!("all that {} sends from these ports comes from {}", backup.name, target.address)
+        format!("all that {} sends from these ports comes from {own}", backup.name)
     } else {
-        format!("{} answers, and calls hosts that were steered to it, as {}", backup.name, target.address)
+        format!("{} answers, and calls hosts that were steered to it, as {own}", backup.name)
     }
 }
 
@@ -127,7 +143,8 @@ fn down(target: &Target) -> String {
         1 => "1 failure".to_owned(),
         n => format!("{n} failures in a row"),
     };
-    format!("after {failures}{which}: at worst {} after death", format_duration(worst_detection(probe)))
+    let at = if target.addresses.iter().count() > 1 { " at either address" } else { "" };
+    format!("after {failures}{which}{at}: at worst {} after death", format_duration(worst_detection(probe)))
 }
 
 fn up(probe: &Probe) -> String {
@@ -153,22 +170,31 @@ fn all_down(policy: AllDown) -> &'static str {
     }
 }
 
+/// One service, and where each backup serves it.
+fn service_json(target: &Target, (n, service): (usize, &Service)) -> Value {
+    let ways = target.addresses.iter().flat_map(|address| ways(target, n, address));
+    let server = |(backup, at): (&Backup, SocketAddr)| json!({ "backup": backup.name, "address": at.ip(), "port": at.port() });
+    let servers: Vec<_> = ways.map(server).collect();
+    json!({
+        "service": service.to_string(), "protocol": service.kind.name(),
+        "transport": service.transport.to_string(), "port": service.port, "backups": servers,
+    })
+}
+
 fn target_json(target: &Target) -> Value {
     let millis = |d: Duration| d.as_millis() as u64;
-    let service = |(n, s): (usize, &Service)| {
-        let server = |b: &Backup| json!({ "backup": b.name, "address": b.address, "port": b.ports[n] });
-        let servers: Vec<_> = target.backups.iter().map(server).collect();
-        json!({
-            "service": s.to_string(), "protocol": s.kind.name(), "transport": s.transport.to_string(),
-            "port": s.port, "backups": servers,
-        })
+    let all = |addresses: Addresses| addresses.iter().collect::<Vec<_>>();
+    let backup = |b: &Backup| {
+        let (first, all) = (b.addresses.first(), all(b.addresses));
+        json!({ "name": b.name, "address": first, "addresses": all, "dedicated": b.dedicated })
     };
-    let backup = |b: &Backup| json!({ "name": b.name, "address": b.address, "dedicated": b.dedicated });
+    let services = target.services.iter().enumerate();
     let probe = &target.probe;
     json!({
         "name": target.name,
         "address": target.address,
-        "services": target.services.iter().enumerate().map(service).collect::<Vec<_>>(),
+        "addresses": all(target.addresses),
+        "services": services.map(|service| service_json(target, service)).collect::<Vec<_>>(),
         "backups": target.backups.iter().map(backup).collect::<Vec<_>>(),
         "all_down": match target.all_down {
             AllDown::Primary => "primary",

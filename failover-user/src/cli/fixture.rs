@@ -72,6 +72,7 @@ fn probe(server: &str, health: Health, last: &str) -> ProbeStatus {
     ProbeStatus {
         service: "sip/udp".to_owned(),
         server: server.to_owned(),
+        address: if server == "primary" { "192.0.2.10:5060" } else { "[2001:db8::20]:15060" }.to_owned(),
         health,
         rtt_us,
         last: Some(last.to_owned()),

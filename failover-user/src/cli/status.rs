@@ -169,7 +169,7 @@ fn of_health(is: Health) -> Cell {
 
 /// The table of servers: each as a whole, then its probes.
 pub(super) fn servers(targets: &[TargetStatus], view: &View) -> String {
-    let header = ["TARGET", "SERVER", "SERVICE", "HEALTH", "RTT", "LAST"];
+    let header = ["TARGET", "SERVER", "SERVICE", "ADDRESS", "HEALTH", "RTT", "LAST"];
     render(view, &header, worst_first(targets).into_iter().flat_map(rows).collect())
 }
 
@@ -179,14 +179,20 @@ fn rows(target: &TargetStatus) -> Vec<Vec<Cell>> {
     let backups = target.backups.iter().map(|backup| (backup.name.as_str(), backup.health, backup.rtt_us));
     for (server, health, round_trip) in primary.chain(backups) {
         let (name, server_cell) = (clean(&target.name), clean(server));
-        let whole =
-            [plain(&name), plain(&server_cell), plain("(all)"), of_health(health), plain(rtt(round_trip))];
-        rows.push(whole.into());
+        rows.push(vec![
+            plain(&name),
+            plain(&server_cell),
+            plain("(all)"),
+            plain(""),
+            of_health(health),
+            plain(rtt(round_trip)),
+        ]);
         for probe in target.probes.iter().filter(|probe| probe.server == server) {
             rows.push(vec![
                 plain(&name),
                 plain(&server_cell),
                 plain(clean(&probe.service)),
+                plain(clean(&probe.address)),
                 of_health(probe.health),
                 plain(rtt(probe.rtt_us)),
                 plain(or_dash(probe.last.as_deref())),

@@ -107,6 +107,7 @@ fn pinned(config: &Config, name: &str) -> Result<Option<TargetDetail>, OfflineEr
         schema: SCHEMA,
         target,
         address: configured.address.to_string(),
+        addresses: configured.addresses.iter().map(|address| address.to_string()).collect(),
         services: configured.services.iter().map(ToString::to_string).collect(),
         events: Vec::new(),
     }))
@@ -156,6 +157,11 @@ fn outcome(target: &TargetStatus, view: &View) -> String {
     format!("{}: {serving} serves; admin {admin}\n", words::clean(&target.name))
 }
 
+/// All of them, or what a daemon that knows of one says.
+fn addresses(detail: &TargetDetail) -> String {
+    if detail.addresses.is_empty() { detail.address.clone() } else { detail.addresses.join(", ") }
+}
+
 fn text(detail: &TargetDetail, view: &View) -> String {
     let target = &detail.target;
     let mut lines = vec![loud(
@@ -163,7 +169,7 @@ fn text(detail: &TargetDetail, view: &View) -> String {
         &format!("{}: {}", words::clean(&target.name), words::serving(target)),
     )];
     let mut say = |what: &str, value: &str| lines.push(format!("  {what:<10}{value}"));
-    say("address", &words::clean(&detail.address));
+    say("address", &words::clean(&addresses(detail)));
     say("services", &words::clean(&detail.services.join(", ")));
     say("health", target.health.name());
     say("admin", &words::admin(target, view.now, &view.zone));

@@ -148,7 +148,8 @@ fn the_json_of_status_has_every_field_even_when_nothing_is_known() {
                 "steered_packets": 10, "steered_bytes": 5000, "returned_packets": 9, "pins": null,
                 "backups": [{"name": "nsp-1", "health": null, "rtt_us": null}],
                 "probes": [{
-                    "service": "sip/udp", "server": "primary", "health": "up", "rtt_us": 120, "last": "200 OK",
+                    "service": "sip/udp", "server": "primary", "address": "192.0.2.10:5060", "health": "up",
+                    "rtt_us": 120, "last": "200 OK",
                 }],
             }],
         })

@@ -16,19 +16,20 @@ use toml::Spanned;
 use super::{
     Loaded,
     error::{Problem, Problems},
+    families,
     model::{
-        AllDown, Backup, Config, Probe, Require, Router, Service, ServiceKind, StatusSet, Target, Transport,
+        Addresses, AllDown, Backup, Config, Probe, Require, Router, Service, ServiceKind, StatusSet, Target,
     },
     raw::{RawBackup, RawConfig, RawProbe, RawRouter, RawTarget, missing},
     section::{Said, quoted},
     service::{PortOverride, Written},
-    topology,
+    topology::{self, Endpoint},
 };
 
 /// A target after merging; what was wrong is `None`, so that the rest can still be compared.
 pub(super) struct Placed {
     pub name: Option<Spanned<String>>,
-    pub address: Option<Spanned<IpAddr>>,
+    pub addresses: Option<Vec<Spanned<IpAddr>>>,
     pub services: Option<Vec<Spanned<Service>>>,
     pub backups: Option<Vec<PlacedBackup>>,
     pub all_down: AllDown,
@@ -39,7 +40,7 @@ pub(super) struct Placed {
 /// A backup of a [`Placed`].
 pub(super) struct PlacedBackup {
     pub name: Option<Spanned<String>>,
-    pub address: Option<Spanned<IpAddr>>,
+    pub addresses: Option<Vec<Spanned<IpAddr>>>,
     /// One for each of the target's services.
     pub ports: Option<Vec<u16>>,
     pub dedicated: Said<bool>,
@@ -113,7 +114,7 @@ fn place(raw: &RawTarget, defaults: &RawTarget, problems: &mut Problems) -> Plac
         backups.map(|(backups, span)| place_backups(raw, services.as_deref(), backups, span, problems));
     Placed {
         name: raw.name.here().cloned(),
-        address: raw.address.here().cloned(),
+        addresses: raw.address.value().cloned(),
         services,
         backups,
         all_down: raw.all_down.or(&defaults.all_down).unwrap_or(AllDown::default()),
@@ -172,13 +173,8 @@ fn place_backup(
     raw: &RawBackup,
     problems: &mut Problems,
 ) -> PlacedBackup {
-    if let (Some(own), Some(address)) = (target.address.here(), raw.address.here())
-        && own == address
-    {
-        let why = format!("the backup has the target's own address, {}", address.get_ref());
-        let problem =
-            Problem::new(address.span(), why, "the target's address").also(own.span(), "the target");
-        problems.push(problem.help("a backup is another host, with an address of its own"));
+    if let (Some(own), Some(addresses)) = (target.address.value(), raw.address.value()) {
+        families::check(own, addresses, problems);
     }
     let ports = services.and_then(|services| match &raw.ports {
         Said::This(overrides) => place_ports(target, services, overrides.get_ref(), problems),
@@ -196,7 +192,7 @@ fn place_backup(
     }
     PlacedBackup {
         name: raw.name.here().cloned(),
-        address: raw.address.here().cloned(),
+        addresses: raw.address.value().cloned(),
         ports,
         dedicated: raw.dedicated.clone(),
     }
@@ -266,15 +262,12 @@ fn check_names(backups: &[PlacedBackup], problems: &mut Problems) {
 }
 
 fn check_endpoints(services: &[Spanned<Service>], backups: &[PlacedBackup], problems: &mut Problems) {
-    let mut seen: HashMap<(IpAddr, Transport, u16), (usize, Range<usize>)> = HashMap::new();
+    let mut seen: HashMap<Endpoint, (usize, Range<usize>)> = HashMap::new();
     for (n, backup) in backups.iter().enumerate() {
-        let (Some(address), Some(ports)) = (&backup.address, &backup.ports) else { continue };
-        for (service, port) in services.iter().zip(ports) {
-            let transport = service.get_ref().transport;
-            match seen.get(&(*address.get_ref(), transport, *port)) {
+        for (address, endpoint) in backup.endpoints(services) {
+            match seen.get(&endpoint) {
                 Some((other, first)) if *other != n => {
-                    let why =
-                        format!("two backups of one target are at {}:{port}/{transport}", address.get_ref());
+                    let why = format!("two backups of one target are at {endpoint}");
                     let problem = Problem::new(address.span(), why, "a second time");
                     let problem = problem.also(first.clone(), "first here");
                     problems.push(problem.help("leave one of them out, or give it other `ports`"));
@@ -282,7 +275,7 @@ fn check_endpoints(services: &[Spanned<Service>], backups: &[PlacedBackup], prob
                 }
                 Some(_) => {}
                 None => {
-                    seen.insert((*address.get_ref(), transport, *port), (n, address.span()));
+                    seen.insert(endpoint, (n, address.span()));
                 }
             }
         }
@@ -290,10 +283,17 @@ fn check_endpoints(services: &[Spanned<Service>], backups: &[PlacedBackup], prob
 }
 
 impl Placed {
+    /// Its addresses, as far as they are right.
+    pub fn addresses(&self) -> &[Spanned<IpAddr>] {
+        self.addresses.as_deref().unwrap_or_default()
+    }
+
     fn build(self) -> Option<Target> {
+        let addresses = collect(self.addresses?)?;
         Some(Target {
             name: self.name?.into_inner(),
-            address: self.address?.into_inner(),
+            address: addresses.first(),
+            addresses,
             services: self.services?.into_iter().map(Spanned::into_inner).collect(),
             all_down: self.all_down,
             require: self.require,
@@ -303,11 +303,41 @@ impl Placed {
     }
 }
 
+fn collect(addresses: Vec<Spanned<IpAddr>>) -> Option<Addresses> {
+    Addresses::collect(addresses.into_iter().map(Spanned::into_inner))
+}
+
 impl PlacedBackup {
+    /// Its addresses, as far as they are right.
+    pub fn addresses(&self) -> &[Spanned<IpAddr>] {
+        self.addresses.as_deref().unwrap_or_default()
+    }
+
+    /// Its name, where it has one.
+    pub fn called(&self) -> &str {
+        self.name.as_ref().map_or("", |name| name.get_ref())
+    }
+
+    /// Where it serves `services`, its target's: the address, and the whole endpoint.
+    pub fn endpoints(
+        &self,
+        services: &[Spanned<Service>],
+    ) -> impl Iterator<Item = (&Spanned<IpAddr>, Endpoint)> {
+        let ports = self.ports.as_deref().unwrap_or_default();
+        self.addresses().iter().flat_map(move |address| {
+            let at = |(service, port): (&Spanned<Service>, &u16)| Endpoint {
+                address: *address.get_ref(),
+                transport: service.get_ref().transport,
+                port: *port,
+            };
+            services.iter().zip(ports).map(move |both| (address, at(both)))
+        })
+    }
+
     fn build(self) -> Option<Backup> {
         Some(Backup {
             name: self.name?.into_inner(),
-            address: self.address?.into_inner(),
+            addresses: collect(self.addresses?)?,
             ports: self.ports?,
             dedicated: self.dedicated.unwrap_or(false),
         })

@@ -9,19 +9,24 @@
 //! | `scalar`, `service` | single values: durations, names, addresses, status patterns, services |
 //! | `words` | which words there are |
 //! | `raw` | the file's tables, word by word |
+//! | `addresses`, `servers` | parts of the model: a server's addresses, and where a target's servers serve it |
 //! | `convert` | built-in values < `[defaults]` < `[[target]]`, and what must hold within one target |
+//! | `families` | what must hold between the addresses of a target and its backups |
 //! | `topology` | what must hold between targets, and what is odd |
 //! | `error`, `report` | what is wrong, and how a person is shown where |
 
 use std::{fs::File, io::Read as _, path::Path};
 
+mod addresses;
 mod convert;
 mod error;
+mod families;
 pub mod model;
 mod raw;
 mod report;
 mod scalar;
 mod section;
+mod servers;
 mod service;
 #[cfg(test)]
 mod tests;

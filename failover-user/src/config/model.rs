@@ -10,6 +10,11 @@ use std::{
     time::Duration,
 };
 
+pub use super::{
+    addresses::{Addresses, Family},
+    servers::Server,
+};
+
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -60,8 +65,10 @@ pub enum Mode {
 pub struct Target {
     /// Unique; letters, digits, `-`, `_`, `.`; at most 63 bytes.
     pub name: String,
-    /// The primary's address.
+    /// The first of [`Self::addresses`]: the target's, where one has to do.
     pub address: IpAddr,
+    /// The primary's addresses.
+    pub addresses: Addresses,
     /// At least one; (transport, port) unique.
     pub services: Vec<Service>,
     /// What happens when no server is healthy.
@@ -116,8 +123,9 @@ pub enum Transport {
 pub struct Backup {
     /// Unique within its target.
     pub name: String,
-    /// Its own address, never the target's.
-    pub address: IpAddr,
+    /// Its own addresses, none of them the target's. At least one is of a family in which the target has one, too;
+    /// one that is not serves nobody.
+    pub addresses: Addresses,
     /// Where it serves each of the target's services: as long as [`Target::services`], in the same order.
     pub ports: Vec<u16>,
     /// The address serves this target alone.

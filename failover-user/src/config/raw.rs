@@ -46,7 +46,7 @@ pub(super) struct RawTarget {
     /// The table's header.
     pub span: Range<usize>,
     pub name: Said<String>,
-    pub address: Said<IpAddr>,
+    pub address: Said<Vec<Spanned<IpAddr>>>,
     pub services: Said<Vec<Spanned<Service>>>,
     pub all_down: Said<AllDown>,
     pub require: Said<Require>,
@@ -60,7 +60,7 @@ pub(super) struct RawBackup {
     /// The table's header.
     pub span: Range<usize>,
     pub name: Said<String>,
-    pub address: Said<IpAddr>,
+    pub address: Said<Vec<Spanned<IpAddr>>>,
     pub ports: Said<Vec<PortOverride>>,
     pub dedicated: Said<bool>,
 }
@@ -213,7 +213,7 @@ fn target(section: &Section<'_>, problems: &mut Problems) -> RawTarget {
     RawTarget {
         span: section.span.clone(),
         name: section.read("name", problems, |word, problems| scalar::name(word, &[], problems)),
-        address: section.read("address", problems, scalar::address),
+        address: section.read("address", problems, scalar::addresses),
         services: section.read("services", problems, service::services),
         all_down: section.read("all_down", problems, |word, problems| {
             let words = [("primary", AllDown::Primary), ("backup", AllDown::Backup), ("drop", AllDown::Drop)];
@@ -266,7 +266,7 @@ fn backup(word: &Word<'_>, problems: &mut Problems) -> Option<RawBackup> {
     let section = Section::open(table, word.span.clone(), &BACKUP, &[&TARGET, &PROBE], problems);
     let backup = RawBackup {
         name: section.read("name", problems, |word, problems| scalar::name(word, RESERVED, problems)),
-        address: section.read("address", problems, scalar::address),
+        address: section.read("address", problems, scalar::addresses),
         ports: section.read("ports", problems, service::ports),
         dedicated: section.read("dedicated", problems, Word::boolean),
         span: section.span,

@@ -1,15 +1,17 @@
 //! Single values: durations, names, interfaces, paths, addresses, status patterns.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr},
     ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use toml::Spanned;
+
 use super::{
     error::{Problem, Problems},
-    model::StatusSet,
+    model::{Family, StatusSet},
     section::{Word, quoted},
 };
 
@@ -112,80 +114,111 @@ pub(super) fn socket_path(word: &Word<'_>, problems: &mut Problems) -> Option<Pa
     None
 }
 
-/// A host's address: one, or a list with at most one per family.
-pub(super) fn address(word: &Word<'_>, problems: &mut Problems) -> Option<IpAddr> {
-    const WHAT: &str = "an address such as \"192.0.2.10\"";
+/// A host's addresses: one, or a list with at most one per family. IPv4 comes first, however they are written.
+pub(super) fn addresses(word: &Word<'_>, problems: &mut Problems) -> Option<Vec<Spanned<IpAddr>>> {
     let Some(list) = word.as_list() else {
-        return one_address(word, WHAT, problems);
+        return Some(vec![address(word, problems)?]);
     };
     if list.len() == 0 {
-        refuse(word, format!("`{}` is empty: expected {WHAT}", word.name), "no address", problems);
+        refuse(word, format!("`{}` is empty: expected {ADDRESS}", word.name), "no address", problems);
         return None;
     }
-    let mut found = None;
+    let mut found: Vec<Spanned<IpAddr>> = Vec::new();
     let mut complete = true;
     for element in list {
-        match (one_address(&element, WHAT, problems), found) {
-            (Some(_), Some(_)) => {
-                let why = format!("`{}` has two IPv4 addresses: one per family is possible", word.name);
-                let help = "a second server is another [[target]]";
-                problems.push(Problem::new(element.span, why, "a second one").help(help));
+        let Some(address) = address(&element, problems) else {
+            complete = false;
+            continue;
+        };
+        let family = Family::of(*address.get_ref());
+        match found.iter().find(|first| Family::of(*first.get_ref()) == family) {
+            None => found.push(address),
+            Some(first) => {
+                let why = format!("`{}` has two {family} addresses: one per family is possible", word.name);
+                let help = "a second server is another [[target]], or another [[target.backup]]";
+                let problem = Problem::new(element.span, why, "a second one");
+                problems.push(problem.also(first.span(), "first here").help(help));
                 complete = false;
             }
-            (Some(address), None) => found = Some(address),
-            (None, _) => complete = false,
         }
     }
-    found.filter(|_| complete)
+    found.sort_by_key(|address| Family::of(*address.get_ref()));
+    complete.then_some(found)
 }
 
-fn one_address(word: &Word<'_>, what: &str, problems: &mut Problems) -> Option<IpAddr> {
-    let text = word.text(what, problems)?;
-    let Ok(address) = text.parse::<Ipv4Addr>() else {
-        problems.push(no_address(text, word, what));
-        return None;
+/// What is expected of an address.
+const ADDRESS: &str = "an address such as \"192.0.2.10\"";
+
+fn address(word: &Word<'_>, problems: &mut Problems) -> Option<Spanned<IpAddr>> {
+    let text = word.text(ADDRESS, problems)?;
+    let problem = match text.parse() {
+        Err(_) => no_address(text, word),
+        Ok(address) => match no_host(address) {
+            None => return Some(Spanned::new(word.span.clone(), address)),
+            Some((kind, help)) => {
+                let why = format!("{address} is {kind}: expected the address of one host");
+                let problem = Problem::new(word.span.clone(), why, "not a host");
+                if let Some(help) = help { problem.help(help) } else { problem }
+            }
+        },
     };
+    problems.push(problem);
+    None
+}
+
+/// What kind of address cannot be one host's, and what to do about it.
+fn no_host(address: IpAddr) -> Option<(&'static str, Option<String>)> {
+    if let IpAddr::V6(v6) = address {
+        if let Some(v4) = v6.to_ipv4_mapped() {
+            return Some(("an IPv4-mapped address", Some(format!("write it as IPv4: \"{v4}\""))));
+        }
+        if v6.is_unicast_link_local() {
+            let help = "the router steers between links: write the server's global or unique local address";
+            return Some(("a link-local address, which is nobody's beyond its link", Some(help.to_owned())));
+        }
+    }
     let kind = if address.is_unspecified() {
         "the unspecified address"
     } else if address.is_loopback() {
         "a loopback address"
     } else if address.is_multicast() {
         "a multicast address"
-    } else if address.is_broadcast() {
+    } else if address == Ipv4Addr::BROADCAST {
         "the broadcast address"
     } else {
-        return Some(IpAddr::V4(address));
+        return None;
     };
-    let why = format!("{address} is {kind}: expected the address of one host");
-    refuse(word, why, "not a host", problems);
-    None
+    Some((kind, None))
 }
 
-fn no_address(text: &str, word: &Word<'_>, what: &str) -> Problem {
+fn no_address(text: &str, word: &Word<'_>) -> Problem {
     let span = word.span.clone();
-    if text.parse::<Ipv6Addr>().is_ok() {
-        let today = "give the IPv4 address alone: IPv6 packets pass untouched";
-        return Problem::not_yet(span, &format!("the IPv6 address {text}"), today);
-    }
-    let without_tail = text.rsplit_once([':', '/']).is_some_and(|(head, _)| head.parse::<Ipv4Addr>().is_ok());
-    if without_tail {
-        let why =
-            format!("`{}` must be an address alone, without port or prefix, not {}", word.name, quoted(text));
+    let label = format!("expected {ADDRESS}");
+    if has_tail(text) {
+        let why = format!(
+            "`{}` must be an address alone, without port, prefix or zone, not {}",
+            word.name,
+            quoted(text)
+        );
         let help = "ports are in `services` (of a target) and `ports` (of a backup)";
-        return Problem::new(span, why, format!("expected {what}")).help(help);
+        return Problem::new(span, why, label).help(help);
     }
     let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
     if text.contains(|c: char| c.is_ascii_alphabetic()) && text.chars().all(name) {
         let why = format!("{} is a name, and `{}` must be an address", quoted(text), word.name);
         let help =
             "names are refused, because phones must stay reachable while DNS is not: write its address";
-        return Problem::new(span, why, format!("expected {what}")).help(help);
+        return Problem::new(span, why, label).help(help);
     }
-    Problem::new(
-        span,
-        format!("{} is not an address: expected {what}", quoted(text)),
-        format!("expected {what}"),
-    )
+    Problem::new(span, format!("{} is not an address: expected {ADDRESS}", quoted(text)), label)
+}
+
+/// Whether it is an address in brackets, or one with a port, a prefix length or a zone.
+fn has_tail(text: &str) -> bool {
+    let in_brackets =
+        |text: &str| text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).map(str::to_owned);
+    let is_address = |text: &str| in_brackets(text).as_deref().unwrap_or(text).parse::<IpAddr>().is_ok();
+    is_address(text) || text.rsplit_once([':', '/', '%']).is_some_and(|(head, _)| is_address(head))
 }
 
 /// SIP status codes: a list of "2xx" and "404".

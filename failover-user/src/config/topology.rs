@@ -2,7 +2,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    net::IpAddr,
+    fmt,
+    net::{IpAddr, SocketAddr},
     ops::Range,
 };
 
@@ -11,12 +12,24 @@ use toml::Spanned;
 use super::{
     convert::{Placed, PlacedBackup},
     error::{Problem, Problems},
+    families,
     model::{Service, Transport},
     section::quoted,
 };
 
-/// One (address, transport, port).
-type Endpoint = (IpAddr, Transport, u16);
+/// One place where something is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Endpoint {
+    pub address: IpAddr,
+    pub transport: Transport,
+    pub port: u16,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", SocketAddr::new(self.address, self.port), self.transport)
+    }
+}
 
 /// Reports what must not be between targets.
 pub(super) fn check(targets: &[Placed], problems: &mut Problems) {
@@ -41,12 +54,10 @@ fn names(targets: &[Placed], problems: &mut Problems) {
 fn services(targets: &[Placed], problems: &mut Problems) {
     let mut seen: HashMap<Endpoint, (usize, &Spanned<IpAddr>)> = HashMap::new();
     for (n, target) in targets.iter().enumerate() {
-        let (Some(address), Some(services)) = (&target.address, &target.services) else { continue };
-        for service in services.iter().map(Spanned::get_ref) {
-            let endpoint = (*address.get_ref(), service.transport, service.port);
+        for (address, endpoint) in served(target) {
             match seen.get(&endpoint) {
                 Some((other, first)) if *other != n => {
-                    let why = format!("two targets serve {}:{}/{}", endpoint.0, endpoint.2, endpoint.1);
+                    let why = format!("two targets serve {endpoint}");
                     let problem =
                         Problem::new(address.span(), why, "a second time").also(first.span(), "first here");
                     problems.push(
@@ -63,6 +74,17 @@ fn services(targets: &[Placed], problems: &mut Problems) {
     }
 }
 
+/// Where the target serves: the address, and the whole endpoint.
+fn served(target: &Placed) -> impl Iterator<Item = (&Spanned<IpAddr>, Endpoint)> {
+    let services = target.services.as_deref().unwrap_or_default();
+    target.addresses().iter().flat_map(move |address| {
+        services.iter().map(Spanned::get_ref).map(move |service| {
+            let (transport, port) = (service.transport, service.port);
+            (address, Endpoint { address: *address.get_ref(), transport, port })
+        })
+    })
+}
+
 fn dedicated(targets: &[Placed], problems: &mut Problems) {
     let (users, owners) = (users(targets), owners(targets));
     for (n, target) in targets.iter().enumerate() {
@@ -70,26 +92,22 @@ fn dedicated(targets: &[Placed], problems: &mut Problems) {
             let (Some(true), Some(dedicated)) = (backup.dedicated.value(), backup.dedicated.here()) else {
                 continue;
             };
-            let Some(address) = &backup.address else { continue };
             let help = "leave `dedicated` out, or give the backup an address for this target alone";
-            let label = "not for one target alone";
-            if let Some(other) = owners.get(address.get_ref()).filter(|owner| **owner != n) {
-                let why = format!(
-                    "a dedicated backup stands in for one target alone, and {} is a target itself",
-                    address.get_ref(),
-                );
-                let own = targets[*other].address.as_ref().map_or(0..0, Spanned::span);
-                problems.push(Problem::new(dedicated.span(), why, label).also(own, "a target").help(help));
-            } else if let Some(other) =
-                users.get(address.get_ref()).and_then(|users| users.iter().find(|u| **u != n))
-            {
-                let why = format!(
-                    "a dedicated backup stands in for one target alone, and {} is a backup of {} too",
-                    address.get_ref(),
-                    name(&targets[*other]),
-                );
-                problems.push(Problem::new(dedicated.span(), why, label).help(help));
-            }
+            let of_others = backup.addresses().iter().find_map(|address| {
+                let address = address.get_ref();
+                let alone = "a dedicated backup stands in for one target alone, and";
+                if let Some((_, own)) = owners.get(address).filter(|(owner, _)| *owner != n) {
+                    return Some((format!("{alone} {address} is a target itself"), Some(own.clone())));
+                }
+                let other = users.get(address)?.iter().find(|user| **user != n)?;
+                Some((format!("{alone} {address} is a backup of {} too", name(&targets[*other])), None))
+            });
+            let Some((why, owner)) = of_others else { continue };
+            let problem = Problem::new(dedicated.span(), why, "not for one target alone").help(help);
+            problems.push(match owner {
+                Some(own) => problem.also(own, "a target"),
+                None => problem,
+            });
         }
     }
 }
@@ -98,20 +116,23 @@ fn dedicated(targets: &[Placed], problems: &mut Problems) {
 fn users(targets: &[Placed]) -> HashMap<IpAddr, BTreeSet<usize>> {
     let mut users: HashMap<IpAddr, BTreeSet<usize>> = HashMap::new();
     for (n, target) in targets.iter().enumerate() {
-        for address in target.backups.iter().flatten().filter_map(|backup| backup.address.as_ref()) {
+        for address in target.backups.iter().flatten().flat_map(PlacedBackup::addresses) {
             users.entry(*address.get_ref()).or_default().insert(n);
         }
     }
     users
 }
 
-/// Which target is at each address: the first in the file.
-fn owners(targets: &[Placed]) -> HashMap<IpAddr, usize> {
-    let addresses = targets.iter().enumerate().rev();
-    addresses.filter_map(|(n, target)| Some((*target.address.as_ref()?.get_ref(), n))).collect()
+/// Which target is at each address, and where that is written: the first in the file.
+fn owners(targets: &[Placed]) -> HashMap<IpAddr, (usize, Range<usize>)> {
+    let last_first = targets.iter().enumerate().rev();
+    last_first
+        .flat_map(|(n, target)| target.addresses().iter().map(move |a| (*a.get_ref(), (n, a.span()))))
+        .collect()
 }
 
-fn name(target: &Placed) -> &str {
+/// The target's name, where it has one.
+pub(super) fn name(target: &Placed) -> &str {
     target.name.as_ref().map_or("another target", |name| name.get_ref())
 }
 
@@ -131,27 +152,25 @@ pub(super) fn warnings(targets: &[Placed]) -> Vec<String> {
     for target in targets {
         let who = name(target);
         pace(who, target, &mut warnings);
+        families::warnings(target, &mut warnings);
         for backup in target.backups.iter().flatten() {
-            let (Some(address), Some(services), Some(ports)) =
-                (&backup.address, &target.services, &backup.ports)
-            else {
-                continue;
-            };
-            let address = *address.get_ref();
-            let called = backup.name.as_ref().map_or("", |name| name.get_ref());
+            let (Some(services), Some(ports)) = (&target.services, &backup.ports) else { continue };
+            let called = backup.called();
             if let Some((first, second)) = same_port(services, ports) {
                 warnings.push(format!(
                     "target {who}: {first} and {second} lead to one port of backup {called}; its answers cannot \
                      always be told apart on the way back. Give each service a port of its own in `ports`."
                 ));
             }
-            if let Some(itself) = owners.get(&address) {
+            let addresses = || backup.addresses().iter().map(Spanned::get_ref);
+            if let Some((address, (itself, _))) = addresses().find_map(|a| Some((a, owners.get(a)?))) {
                 warnings.push(format!(
                     "target {who}: backup {called} ({address}) is itself the target {}. It keeps its own callers, \
                      and both targets are without a server when it dies; where that is not meant, use another host.",
                     name(&targets[*itself]),
                 ));
             } else if could_be_dedicated(backup, &users) {
+                let address = addresses().map(IpAddr::to_string).collect::<Vec<_>>().join(" and ");
                 warnings.push(format!(
                     "target {who}: backup {called} ({address}) serves this target alone. With `dedicated = true` \
                      its calls to phones that never spoke to it come from the target's address too; with \
@@ -164,9 +183,8 @@ pub(super) fn warnings(targets: &[Placed]) -> Vec<String> {
 }
 
 fn could_be_dedicated(backup: &PlacedBackup, users: &HashMap<IpAddr, BTreeSet<usize>>) -> bool {
-    let alone =
-        backup.address.as_ref().and_then(|a| users.get(a.get_ref())).is_some_and(|users| users.len() == 1);
-    backup.dedicated.here().is_none() && alone
+    let alone = |a: &Spanned<IpAddr>| users.get(a.get_ref()).is_some_and(|users| users.len() == 1);
+    backup.dedicated.here().is_none() && backup.addresses().iter().all(alone)
 }
 
 fn pace(who: &str, target: &Placed, warnings: &mut Vec<String>) {
@@ -195,19 +213,14 @@ fn shared(targets: &[Placed]) -> Vec<String> {
     let mut users: BTreeMap<Endpoint, BTreeSet<usize>> = BTreeMap::new();
     for (n, target) in targets.iter().enumerate() {
         for backup in target.backups.iter().flatten() {
-            let (Some(address), Some(services), Some(ports)) =
-                (&backup.address, &target.services, &backup.ports)
-            else {
-                continue;
-            };
-            for (service, port) in services.iter().zip(ports) {
-                let endpoint = (*address.get_ref(), service.get_ref().transport, *port);
+            for (_, endpoint) in backup.endpoints(target.services.as_deref().unwrap_or_default()) {
                 users.entry(endpoint).or_default().insert(n);
             }
         }
     }
     let mut groups: BTreeMap<(BTreeSet<usize>, IpAddr), Vec<String>> = BTreeMap::new();
-    for ((address, transport, port), users) in users.into_iter().filter(|(_, users)| users.len() > 1) {
+    for (endpoint, users) in users.into_iter().filter(|(_, users)| users.len() > 1) {
+        let Endpoint { address, transport, port } = endpoint;
         groups.entry((users, address)).or_default().push(format!("{transport} {port}"));
     }
     groups.into_iter().map(|((users, address), ports)| shared_by(targets, &users, address, &ports)).collect()

@@ -149,6 +149,9 @@ pub struct ProbeStatus {
     pub service: String,
     /// `primary`, or the backup's name.
     pub server: String,
+    /// Where it is asked: `192.0.2.10:5060`, `[2001:db8::10]:5060`.
+    #[serde(default)]
+    pub address: String,
     /// What this probe alone knows; null: nothing yet.
     #[serde(with = "crate::health::or_null")]
     pub health: Health,
@@ -166,8 +169,11 @@ pub struct TargetDetail {
     /// The target as in `status`.
     #[serde(flatten)]
     pub target: TargetStatus,
-    /// The primary's address.
+    /// The primary's address; the IPv4 one where there are two.
     pub address: String,
+    /// All of the primary's addresses.
+    #[serde(default)]
+    pub addresses: Vec<String>,
     /// `sip/udp`, …
     pub services: Vec<String>,
     /// The last events about this target, oldest first.

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use failover_common::{event::Kind, key::unmapped};
+use failover_common::event::{Event, Kind};
 use jiff::Timestamp;
 use tokio::{
     signal::unix::Signal,
@@ -20,7 +20,7 @@ use tokio::{
 
 use super::{
     fleet::Fleet,
-    kernel_events::KernelEvents,
+    kernel_events::{KernelEvents, client},
     start::Started,
     targets::{Means, TargetState},
 };
@@ -79,7 +79,7 @@ impl Core {
     ) -> anyhow::Result<Self> {
         let config = started.config().clone();
         let interfaces = config.router.interfaces.iter().map(|interface| interface.name.as_str());
-        let odd = dataplane::warnings(interfaces);
+        let odd = dataplane::warnings(interfaces, &config.targets);
         for reason in started.loaded().warnings.iter().cloned().chain(odd) {
             tracing::warn!("{reason}");
             journal.record(Draft { kind: "warning".into(), reason: Some(reason), ..Draft::default() });
@@ -285,7 +285,7 @@ impl Core {
         });
     }
 
-    fn steering_began(&mut self, event: &failover_common::event::Event) {
+    fn steering_began(&mut self, event: &Event) {
         let Some(target) = self.dataplane.target_of(event.target, &self.config.targets) else { return };
         let Some(index) = self.config.targets.iter().position(|t| t.name == target.name) else { return };
         let Some(state) = self.targets.get_mut(index) else { return };
@@ -293,14 +293,11 @@ impl Core {
             return;
         }
         state.announced = event.generation;
-        let client = unmapped(event.client).map(std::net::Ipv4Addr::from);
-        let client = client.map_or_else(|| "a client".to_owned(), |address| address.to_string());
-        let port = u16::from_be_bytes(event.client_port);
         self.journal.record(Draft {
             kind: "steering-began".into(),
             target: Some(target.name.clone()),
             to: Some(super::targets::name(target, state.serves).to_owned()),
-            reason: Some(format!("first packet from {client}:{port}")),
+            reason: Some(format!("first packet from {}", client(event))),
             ..Draft::default()
         });
     }

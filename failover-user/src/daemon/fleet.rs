@@ -1,6 +1,6 @@
 //! The probers: one task for each endpoint that is probed, however many targets share it, and what each said last.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use crate::{
-    config::model::{Backup, Target},
+    config::model::{Server, Target},
     health::{Health, combine::Part},
     probe::{self, Exemption, Outcome, Report, Subject},
 };
@@ -41,20 +41,33 @@ pub struct Prober {
     fall: u8,
 }
 
-/// The probers of one target.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Crew {
-    /// Of the primary, in the order of the services.
-    pub primary: Vec<u32>,
-    /// Of each backup, the same.
-    pub backups: Vec<Vec<u32>>,
+/// The probers of one server at one of its addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Post {
+    /// The address.
+    pub address: IpAddr,
+    /// By id, in the order of the services.
+    pub probers: Vec<u32>,
 }
 
+/// The probers of one target: of each of its servers, the primary first, a post for each address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Crew(pub Vec<Vec<Post>>);
+
 impl Crew {
+    /// At the primary (0), or the n-th backup.
+    pub fn of(&self, server: usize) -> &[Post] {
+        self.0.get(server).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// Everyone.
     pub fn all(&self) -> impl Iterator<Item = u32> + '_ {
-        self.primary.iter().chain(self.backups.iter().flatten()).copied()
+        self.0.iter().flat_map(|posts| everyone(posts))
     }
+}
+
+fn everyone(posts: &[Post]) -> impl Iterator<Item = u32> {
+    posts.iter().flat_map(|post| post.probers.iter().copied())
 }
 
 impl Fleet {
@@ -67,10 +80,7 @@ impl Fleet {
     pub fn follow(&mut self, targets: &[Target]) -> Vec<Crew> {
         let crews: Vec<Crew> = targets
             .iter()
-            .map(|target| Crew {
-                primary: self.crew(target, None),
-                backups: target.backups.iter().map(|backup| self.crew(target, Some(backup))).collect(),
-            })
+            .map(|target| Crew(target.servers().map(|server| self.posts(target, &server)).collect()))
             .collect();
         self.works_for = works_for(&crews);
         self.probers.retain(|id, prober| {
@@ -83,23 +93,16 @@ impl Fleet {
         crews
     }
 
-    fn crew(&mut self, target: &Target, backup: Option<&Backup>) -> Vec<u32> {
-        let subjects: Vec<Subject> = target
-            .services
-            .iter()
-            .enumerate()
-            .map(|(n, service)| Subject {
-                server: match backup {
-                    None => SocketAddr::new(target.address, service.port),
-                    Some(backup) => {
-                        SocketAddr::new(backup.address, backup.ports.get(n).copied().unwrap_or(service.port))
-                    }
-                },
-                service: *service,
-                policy: target.probe.clone(),
-            })
-            .collect();
-        subjects.into_iter().map(|subject| self.find_or_start(subject)).collect()
+    fn posts(&mut self, target: &Target, server: &Server<'_>) -> Vec<Post> {
+        let post =
+            |address: &IpAddr| {
+                let subjects = target.services.iter().zip(server.at(*address)).map(|(service, server)| {
+                    Subject { server, service: *service, policy: target.probe.clone() }
+                });
+                let probers = subjects.map(|subject| self.find_or_start(subject)).collect();
+                Post { address: *address, probers }
+            };
+        server.addresses.iter().map(post).collect()
     }
 
     fn find_or_start(&mut self, subject: Subject) -> u32 {
@@ -156,15 +159,17 @@ impl Fleet {
         ids.iter().map(|id| self.get(*id).map_or(unknown, |prober| prober.part)).collect()
     }
 
-    /// The last round trip of the first of `ids` that has one.
-    pub fn rtt(&self, ids: &[u32]) -> Option<Duration> {
-        ids.iter().find_map(|id| self.get(*id)?.rtt)
+    /// The last round trip of the first prober at `posts` that has one.
+    pub fn rtt(&self, posts: &[Post]) -> Option<Duration> {
+        everyone(posts).find_map(|id| self.get(id)?.rtt)
     }
 
-    /// What the worst of `ids` said: `sip/udp: no answer in 100ms, 3 of 3`.
-    pub fn said(&self, ids: &[u32]) -> String {
-        let worst = ids.iter().filter_map(|id| self.get(*id)).max_by_key(|prober| prober.failures);
-        worst.map_or_else(|| "not probed yet".to_owned(), Prober::words)
+    /// What the worst of those at `posts` said that have a say: `sip/udp: no answer in 100ms, 3 of 3`. With more
+    /// than one post it tells where: `sip/udp at [2001:db8::10]:5060: …`.
+    pub fn said(&self, posts: &[Post]) -> String {
+        let probers = everyone(posts).filter_map(|id| self.get(id));
+        let worst = probers.max_by_key(|prober| (prober.part.ever_alive, prober.failures));
+        worst.map_or_else(|| "not probed yet".to_owned(), |prober| prober.words(posts.len() > 1))
     }
 
     /// Asks `ids` for a probe at once; each receiver ends when that probe is done.
@@ -192,13 +197,15 @@ fn works_for(crews: &[Crew]) -> BTreeMap<u32, Vec<usize>> {
 }
 
 impl Prober {
-    fn words(&self) -> String {
+    fn words(&self, tells_where: bool) -> String {
         let said = self.said.as_deref().unwrap_or("not probed yet");
+        let Subject { service, server, .. } = &self.subject;
+        let at = if tells_where { format!(" at {server}") } else { String::new() };
         match self.failures {
-            0 => format!("{}: {said}", self.subject.service),
+            0 => format!("{service}{at}: {said}"),
             failures => {
                 let failures = failures.min(u32::from(self.fall));
-                format!("{}: {said}, {failures} of {}", self.subject.service, self.fall)
+                format!("{service}{at}: {said}, {failures} of {}", self.fall)
             }
         }
     }
@@ -211,15 +218,4 @@ impl Drop for Fleet {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_prober_that_several_targets_share_works_for_each_once() {
-        let crews = [
-            Crew { primary: vec![1, 1], backups: vec![vec![3], vec![3]] },
-            Crew { primary: vec![2], backups: vec![vec![3]] },
-        ];
-        assert_eq!(works_for(&crews), BTreeMap::from([(1, vec![0]), (2, vec![1]), (3, vec![0, 1])]));
-    }
-}
+mod tests;

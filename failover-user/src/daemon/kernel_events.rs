@@ -1,6 +1,9 @@
 //! The ring buffer, read by the core.
 
-use std::os::fd::{AsRawFd, RawFd};
+use std::{
+    net::{Ipv6Addr, SocketAddr},
+    os::fd::{AsRawFd, RawFd},
+};
 
 use failover_common::event::{Event, Kind};
 use tokio::io::{Interest, unix::AsyncFd};
@@ -44,6 +47,12 @@ impl KernelEvents {
     }
 }
 
+/// The client that an event tells of.
+pub fn client(event: &Event) -> SocketAddr {
+    let address = Ipv6Addr::from(event.client).to_canonical();
+    SocketAddr::new(address, u16::from_be_bytes(event.client_port))
+}
+
 fn decode(bytes: &[u8]) -> Option<(Kind, Event)> {
     if bytes.len() != size_of::<Event>() {
         return None;
@@ -65,5 +74,18 @@ mod tests {
         let mut bytes = [0; 40];
         bytes[8..12].copy_from_slice(&1_u32.to_ne_bytes());
         assert_eq!(decode(&bytes).map(|(kind, _)| kind), Some(Kind::SteeringBegan));
+    }
+
+    #[test]
+    fn a_client_of_either_family_is_written_as_usual() {
+        let from = |client| {
+            let client_port = 40_001_u16.to_be_bytes();
+            let (kind, protocol) = (Kind::SteeringBegan as u32, failover_common::key::UDP);
+            Event { time_ns: 0, kind, target: 1, generation: 1, client_port, protocol, reserved: 0, client }
+        };
+        let v4 = from(failover_common::key::mapped([203, 0, 113, 9]));
+        assert_eq!(client(&v4).to_string(), "203.0.113.9:40001");
+        let v6 = from("2001:db8::9".parse::<Ipv6Addr>().unwrap().octets());
+        assert_eq!(client(&v6).to_string(), "[2001:db8::9]:40001");
     }
 }

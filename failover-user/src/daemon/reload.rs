@@ -70,10 +70,11 @@ impl Core {
         let new = config
             .targets
             .iter()
-            .map(|target| {
-                let now = self.dataplane.placed(target);
-                let before = self.config.targets.iter().find(|before| before.address == target.address);
+            .zip(self.dataplane.known(&config.targets))
+            .map(|(target, id)| {
+                let before = id.and_then(|id| self.dataplane.target_of(id, &self.config.targets));
                 let serves = before.map_or(Serves::Primary, |before| {
+                    let now = self.dataplane.placed(before);
                     translate(director::serves(now.serving(), before.backups.len()), before, target)
                 });
                 director::place(serves, crate::health::Health::Unknown, &[])

@@ -86,7 +86,7 @@ impl Core {
             Serves::Backup(n) => (Serving::Backup, target.backups.get(n).map(|backup| backup.name.clone())),
             Serves::Nobody => (Serving::None, None),
         };
-        let backups = target.backups.iter().zip(&state.backups).zip(&state.crew.backups);
+        let backups = target.backups.iter().zip(&state.backups).zip(1..);
         Ok(TargetStatus {
             name: target.name.clone(),
             admin: order.state,
@@ -98,7 +98,7 @@ impl Core {
             draining_to: None,
             since: Some(timestamp(state.since)),
             reason: Some(state.reason.clone()),
-            rtt_us: micros(self.fleet.rtt(&state.crew.primary)),
+            rtt_us: micros(self.fleet.rtt(state.crew.of(0))),
             steered_packets: counts.steered.packets,
             steered_bytes: counts.steered.bytes,
             returned_packets: counts.returned.packets,
@@ -107,10 +107,10 @@ impl Core {
                 .as_ref()
                 .map(|flows| flows.get(&self.dataplane.id_of(target)).copied().unwrap_or_default()),
             backups: backups
-                .map(|((backup, health), crew)| BackupStatus {
+                .map(|((backup, health), server)| BackupStatus {
                     name: backup.name.clone(),
                     health: *health,
-                    rtt_us: micros(self.fleet.rtt(crew)),
+                    rtt_us: micros(self.fleet.rtt(state.crew.of(server))),
                 })
                 .collect(),
             probes: self.probes(target, index),
@@ -119,22 +119,24 @@ impl Core {
 
     fn probes(&self, target: &Target, index: usize) -> Vec<ProbeStatus> {
         let Some(state) = self.targets.get(index) else { return Vec::new() };
-        let names =
-            std::iter::once("primary").chain(target.backups.iter().map(|backup| backup.name.as_str()));
-        let crews = std::iter::once(&state.crew.primary).chain(&state.crew.backups);
-        let mut probes = Vec::new();
-        for (server, crew) in names.zip(crews) {
-            for (service, prober) in target.services.iter().zip(crew.iter().map(|id| self.fleet.get(*id))) {
-                probes.push(ProbeStatus {
-                    service: service.to_string(),
-                    server: server.to_owned(),
-                    health: prober.map(|p| p.part.health).unwrap_or_default(),
-                    rtt_us: micros(prober.and_then(|p| p.rtt)),
-                    last: prober.and_then(|p| p.said.clone()),
-                });
+        let mut list = Vec::new();
+        for (n, server) in target.servers().enumerate() {
+            for post in state.crew.of(n) {
+                let asked = target.services.iter().zip(server.at(post.address)).zip(&post.probers);
+                list.extend(asked.map(|((service, at), id)| {
+                    let prober = self.fleet.get(*id);
+                    ProbeStatus {
+                        service: service.to_string(),
+                        server: server.name.to_owned(),
+                        address: at.to_string(),
+                        health: prober.map(|p| p.part.health).unwrap_or_default(),
+                        rtt_us: micros(prober.and_then(|p| p.rtt)),
+                        last: prober.and_then(|p| p.said.clone()),
+                    }
+                }));
             }
         }
-        probes
+        list
     }
 
     fn detail(&self, name: &str) -> Result<TargetDetail, Problem> {
@@ -144,6 +146,7 @@ impl Core {
             schema: SCHEMA,
             target: self.target_status(index)?,
             address: target.address.to_string(),
+            addresses: target.addresses.iter().map(|address| address.to_string()).collect(),
             services: target.services.iter().map(ToString::to_string).collect(),
             events: self.journal.about(name, EVENTS),
         })

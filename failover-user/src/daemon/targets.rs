@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::fleet::{Crew, Fleet};
+use super::fleet::{Crew, Fleet, Post};
 use crate::{
     config::model::Target,
     control::{
@@ -12,7 +12,10 @@ use crate::{
     },
     dataplane::Dataplane,
     director::{self, Place, Serves, Situation},
-    health::{Health, combine::combine},
+    health::{
+        Health,
+        combine::{Silent, whole},
+    },
 };
 
 /// One target's present state. What is configured of it stands in the configuration, at the same index.
@@ -34,8 +37,8 @@ pub struct TargetState {
     pub place: Place,
     /// The generation whose first steered packet was announced.
     pub announced: u32,
-    /// Services that were warned of, because they never answered: (server, service).
-    pub left_out: Vec<(usize, usize)>,
+    /// What was warned of, because it never answered: the server, and what of it.
+    pub left_out: Vec<(usize, Silent)>,
 }
 
 impl TargetState {
@@ -62,7 +65,7 @@ impl TargetState {
 
     /// Takes the probes' last words, decides, and has the decision written at once.
     pub fn refresh(&mut self, target: &Target, with: &mut Means<'_>) {
-        let said = with.fleet.said(&self.crew.primary);
+        let said = with.fleet.said(self.crew.of(0));
         self.take_health(target, with);
         let order = with.orders.of(&target.name);
         let situation = Situation {
@@ -93,26 +96,23 @@ impl TargetState {
 
     fn take_health(&mut self, target: &Target, with: &Means<'_>) {
         for server in 0..=target.backups.len() {
-            let crew = match server {
-                0 => Some(&self.crew.primary),
-                n => self.crew.backups.get(n - 1),
-            };
-            let Some(crew) = crew.cloned() else { continue };
-            let combined = combine(&with.fleet.parts(&crew), target.require);
+            let posts = self.crew.of(server);
+            let parts: Vec<_> = posts.iter().map(|post| with.fleet.parts(&post.probers)).collect();
+            let whole = whole(&parts, target.require);
             let name = server.checked_sub(1).map_or("primary", |n| target.backups[n].name.as_str());
             let known = match server {
                 0 => &mut self.primary,
                 n => &mut self.backups[n - 1],
             };
-            if *known != combined.health {
-                let said = with.fleet.said(&crew);
-                record_health(with.journal, target, name, *known, combined.health, &said);
-                *known = combined.health;
+            if *known != whole.health {
+                let said = with.fleet.said(posts);
+                record_health(with.journal, target, name, *known, whole.health, &said);
+                *known = whole.health;
             }
-            for service in combined.left_out {
-                if !self.left_out.contains(&(server, service)) {
-                    self.left_out.push((server, service));
-                    warn_left_out(with.journal, target, name, service);
+            for silent in whole.left_out {
+                if !self.left_out.contains(&(server, silent)) {
+                    self.left_out.push((server, silent));
+                    warn_left_out(with.journal, target, name, &left_out(target, posts, silent));
                 }
             }
         }
@@ -167,17 +167,31 @@ fn record_health(journal: &Journal, target: &Target, server: &str, from: Health,
     });
 }
 
-fn warn_left_out(journal: &Journal, target: &Target, server: &str, service: usize) {
-    let service = target.services.get(service).map_or_else(String::new, ToString::to_string);
-    let reason = format!(
-        "{service} never answered, and does not count; leave it out of `services` if it is not there"
-    );
+/// What never answered, in words.
+fn left_out(target: &Target, posts: &[Post], silent: Silent) -> String {
+    let address = |family: usize| posts.get(family).map_or_else(String::new, |post| post.address.to_string());
+    match silent {
+        Silent::Family(family) => format!(
+            "nothing ever answered at {address}, and it does not count; leave it out of `address` if it is not there",
+            address = address(family),
+        ),
+        Silent::Service { family, service } => {
+            let service = target.services.get(service).map_or_else(String::new, ToString::to_string);
+            let at = if posts.len() > 1 { format!(" at {}", address(family)) } else { String::new() };
+            format!(
+                "{service}{at} never answered, and does not count; leave it out of `services` if it is not there"
+            )
+        }
+    }
+}
+
+fn warn_left_out(journal: &Journal, target: &Target, server: &str, reason: &str) {
     tracing::warn!(target = %target.name, server, %reason);
     journal.record(Draft {
         kind: "warning".into(),
         target: Some(target.name.clone()),
         server: Some(server.to_owned()),
-        reason: Some(reason),
+        reason: Some(reason.to_owned()),
         ..Draft::default()
     });
 }

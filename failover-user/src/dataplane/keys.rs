@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use failover_common::key::{EndpointKey, mapped};
 
-use crate::config::model::{Backup, Target};
+use crate::config::model::{Backup, Family, Target};
 
 /// An address as the maps write it.
 pub fn bytes(address: IpAddr) -> [u8; 16] {
@@ -14,19 +14,25 @@ pub fn bytes(address: IpAddr) -> [u8; 16] {
     }
 }
 
-/// The keys of a target's services, in their order.
+/// The keys of a target's services: of each of its addresses, in the order of the services.
 pub fn service_keys(target: &Target) -> impl Iterator<Item = EndpointKey> {
-    target
-        .services
-        .iter()
-        .map(|service| EndpointKey::new(bytes(target.address), service.port, service.transport.protocol()))
+    target.addresses.iter().flat_map(|address| {
+        let key = move |port, transport: u8| EndpointKey::new(bytes(address), port, transport);
+        target.services.iter().map(move |service| key(service.port, service.transport.protocol()))
+    })
 }
 
-/// The keys of a backup's endpoints, in the order of the target's services.
-pub fn backup_keys(target: &Target, backup: &Backup) -> impl Iterator<Item = EndpointKey> {
-    target
-        .services
-        .iter()
-        .zip(&backup.ports)
-        .map(|(service, port)| EndpointKey::new(bytes(backup.address), *port, service.transport.protocol()))
+/// What leads to a backup: the key of a service, and that of the endpoint at which the backup serves it; in the order
+/// of [`service_keys`]. A packet keeps its family, so addresses of which the backup has none of the same family lead
+/// nowhere.
+pub fn ways(target: &Target, backup: &Backup) -> impl Iterator<Item = (EndpointKey, EndpointKey)> {
+    let pairs = Family::ALL.into_iter().filter_map(|family| {
+        Some((bytes(target.addresses.of(family)?), bytes(backup.addresses.of(family)?)))
+    });
+    pairs.flat_map(|(asked, serves)| {
+        target.services.iter().zip(&backup.ports).map(move |(service, port)| {
+            let protocol = service.transport.protocol();
+            (EndpointKey::new(asked, service.port, protocol), EndpointKey::new(serves, *port, protocol))
+        })
+    })
 }

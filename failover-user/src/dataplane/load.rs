@@ -15,7 +15,7 @@ use super::{
     pins::{Pins, make_private, remove_folder},
     tables::Tables,
 };
-use crate::config::model::{Mode, Target};
+use crate::config::model::{Family, Mode, Target};
 
 /// The eBPF object, built by the build script.
 pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/failover-ebpf"));
@@ -62,6 +62,11 @@ impl Sizes {
         Self { targets: room(target), services: room(service), flows: max_flows }
     }
 
+    /// Room for every address of every server.
+    pub const fn hosts(self) -> u32 {
+        self.targets * (MAX_BACKUPS + 1) * Family::ALL.len() as u32
+    }
+
     /// Every map whose size is not fixed, with its number of entries.
     const fn entries(self) -> [(&'static str, u32); 10] {
         [
@@ -69,7 +74,7 @@ impl Sizes {
             (names::AVAILABILITY, self.targets),
             (names::SERVERS, self.services * MAX_BACKUPS),
             (names::BACKUPS, self.services * MAX_BACKUPS),
-            (names::HOSTS, self.targets * (MAX_BACKUPS + 1)),
+            (names::HOSTS, self.hosts()),
             (names::RETURNS, self.flows),
             (names::CLIENTS, self.flows),
             // Each endpoint has a socket of ours, and one more while it is made anew.

@@ -4,6 +4,8 @@
 //! store into the availability map, as a daemon's decision is, and the operator's order is kept where the next
 //! daemon finds it.
 
+use std::collections::BTreeMap;
+
 use failover_common::value::Availability;
 use jiff::Timestamp;
 
@@ -94,7 +96,8 @@ struct Pinned {
     pins: Pins,
     maps: Maps,
     tables: Tables,
-    ids: Ids,
+    /// By the target's name.
+    numbers: BTreeMap<String, u32>,
 }
 
 impl Pinned {
@@ -111,13 +114,15 @@ impl Pinned {
         }
         let maps = Maps::open(&pins.maps())?;
         let tables = maps.tables()?;
-        let ids = Ids::adopt(&tables);
-        Ok(Self { pins, maps, tables, ids })
+        let known = Ids::adopt(&tables).known(&config.targets);
+        let numbered = config.targets.iter().zip(known);
+        let numbers = numbered.filter_map(|(target, id)| Some((target.name.clone(), id?))).collect();
+        Ok(Self { pins, maps, tables, numbers })
     }
 
     /// The target's number, where the tables have it.
     fn id(&self, target: &Target) -> Option<u32> {
-        Some(self.ids.target(target)).filter(|id| *id != 0)
+        self.numbers.get(&target.name).copied()
     }
 
     fn serves(&self, target: &Target) -> Option<Serves> {
@@ -267,11 +272,7 @@ pub fn detach(config: &Config, interface: Option<&str>) -> Result<Vec<String>, O
 
 fn backup(tables: &Tables, target: &Target, before: Availability) -> u8 {
     let known = |n: &u8| {
-        let first = super::keys::service_keys(target).find_map(|key| tables.services.get(&key));
-        first.is_some_and(|service| {
-            let row = service.service * failover_common::names::MAX_BACKUPS + u32::from(*n) - 1;
-            tables.servers.contains_key(&row)
-        })
+        super::keys::service_keys(target).any(|key| tables.server(&key, u32::from(*n) - 1).is_some())
     };
     let all = 1..=u8::try_from(target.backups.len()).unwrap_or(u8::MAX);
     match before.serving() {
@@ -281,15 +282,18 @@ fn backup(tables: &Tables, target: &Target, before: Availability) -> u8 {
 }
 
 fn probes(target: &Target) -> Vec<ProbeStatus> {
-    let servers = std::iter::once("primary").chain(target.backups.iter().map(|backup| backup.name.as_str()));
-    let probe = |server: &str, service: String| ProbeStatus {
-        service,
-        server: server.to_owned(),
-        health: Health::Unknown,
-        rtt_us: None,
-        last: None,
-    };
-    servers
-        .flat_map(|server| target.services.iter().map(move |service| probe(server, service.to_string())))
-        .collect()
+    let mut probes = Vec::new();
+    for server in target.servers() {
+        for address in &server.addresses {
+            probes.extend(target.services.iter().zip(server.at(*address)).map(|(service, at)| ProbeStatus {
+                service: service.to_string(),
+                server: server.name.to_owned(),
+                address: at.to_string(),
+                health: Health::Unknown,
+                rtt_us: None,
+                last: None,
+            }));
+        }
+    }
+    probes
 }

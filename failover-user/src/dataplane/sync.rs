@@ -84,6 +84,11 @@ impl Dataplane {
         self.ids.target(target)
     }
 
+    /// The numbers under which the kernel knows `targets` by now, of another configuration perhaps.
+    pub fn known(&self, targets: &[Target]) -> Vec<Option<u32>> {
+        self.ids.known(targets)
+    }
+
     /// The target with this number.
     pub fn target_of<'a>(&self, id: u32, targets: &'a [Target]) -> Option<&'a Target> {
         targets.iter().find(|target| self.ids.target(target) == id)
@@ -125,7 +130,7 @@ impl Dataplane {
         let room = [
             ("AVAILABILITY", target as usize + 1, self.sizes.targets as usize),
             ("SERVICES", service as usize + 1, self.sizes.services as usize),
-            ("HOSTS", tables.hosts.len(), self.sizes.targets as usize * (names::MAX_BACKUPS as usize + 1)),
+            ("HOSTS", tables.hosts.len(), self.sizes.hosts() as usize),
         ];
         match room.into_iter().find(|(_, needed, room)| needed > room) {
             Some((table, needed, room)) => Err(Error::NoRoom { table, needed, room }),

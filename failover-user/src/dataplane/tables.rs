@@ -10,10 +10,10 @@ use failover_common::{
 
 use super::{
     ids::Ids,
-    keys::{backup_keys, bytes, service_keys},
+    keys::{bytes, service_keys, ways},
 };
 use crate::{
-    config::model::{Backup, Target},
+    config::model::{Addresses, Target},
     director::Place,
 };
 
@@ -50,14 +50,16 @@ impl Tables {
 
     fn add(&mut self, target: &Target, ids: &Ids) {
         let id = ids.target(target);
-        self.hosts.insert(HostKey { address: bytes(target.address), target: id });
+        let servers = target.backups.iter().map(|backup| backup.addresses);
+        for address in std::iter::once(target.addresses).chain(servers).flat_map(Addresses::iter) {
+            self.hosts.insert(HostKey { address: bytes(address), target: id });
+        }
         for key in service_keys(target) {
             let service = Service { target: id, service: ids.service(&key), endpoint: 0, reserved: 0 };
             self.services.insert(key, service);
         }
         for (n, backup) in target.backups.iter().enumerate() {
-            self.hosts.insert(HostKey { address: bytes(backup.address), target: id });
-            for (asked, serves) in service_keys(target).zip(backup_keys(target, backup)) {
+            for (asked, serves) in ways(target, backup) {
                 self.add_backup(id, n, backup.dedicated, &asked, serves, ids);
             }
         }
@@ -91,16 +93,19 @@ impl Tables {
 
     /// Where the server that these tables have at place `n` (from 0) of `target`'s backups stands in its list by now.
     pub fn moved_to(&self, target: &Target, n: u32) -> Option<usize> {
-        let mut keys = service_keys(target).enumerate();
-        let (index, service) = keys.find_map(|(index, key)| Some((index, self.services.get(&key)?)))?;
-        let server = self.servers.get(&(service.service * MAX_BACKUPS + n))?;
-        let same_host = |backup: &Backup| bytes(backup.address) == server.address;
-        let same_port =
-            |backup: &Backup| backup.ports.get(index).map(|port| port.to_be_bytes()) == Some(server.port);
-        let mut backups = target.backups.iter();
-        backups
-            .position(|backup| same_host(backup) && same_port(backup))
-            .or_else(|| target.backups.iter().position(same_host))
+        let same = |alike: fn(&EndpointKey, &Server) -> bool| {
+            let leads_there = |(asked, serves): (EndpointKey, EndpointKey)| {
+                self.server(&asked, n).is_some_and(|server| alike(&serves, server))
+            };
+            target.backups.iter().position(|backup| ways(target, backup).any(leads_there))
+        };
+        same(|key, server| (key.address, key.port) == (server.address, server.port))
+            .or_else(|| same(|key, server| key.address == server.address))
+    }
+
+    /// Where the backup at place `n` (from 0) serves the service `asked`.
+    pub fn server(&self, asked: &EndpointKey, n: u32) -> Option<&Server> {
+        self.servers.get(&(self.services.get(asked)?.service * MAX_BACKUPS + n))
     }
 
     /// The ports at which signalling enters or leaves.
@@ -128,33 +133,103 @@ impl Tables {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::net::IpAddr;
+
     use super::*;
     use crate::config;
 
-    fn paris(backups: &[(&str, u16)]) -> Target {
-        let head = "[router]\ninterfaces = [\"wan0\"]\n[[target]]\nname = \"paris\"\naddress = \"192.0.2.10\"\n\
-                    services = [\"sip/udp:5060\"]\n";
+    const ROUTER: &str = "[router]\ninterfaces = [\"wan0\"]\n";
+
+    /// Targets as a configuration has them.
+    fn parsed(text: &str) -> Vec<Target> {
+        config::parse("test", &(ROUTER.to_owned() + text)).unwrap().config.targets
+    }
+
+    /// A target for each of `addresses`, which may say more words behind; with a backup that has both families.
+    pub fn targets(addresses: &[&str]) -> Vec<Target> {
+        let target = |(n, address): (usize, &&str)| {
+            let backup = format!("[\"198.51.100.{n}\", \"2001:db8:1::{n}\"]", n = n + 1);
+            format!(
+                "[[target]]\nname = \"t{n}\"\naddress = {address}\n[[target.backup]]\nname = \"b\"\naddress = {backup}\n"
+            )
+        };
+        parsed(&addresses.iter().enumerate().map(target).collect::<String>())
+    }
+
+    fn paris(address: &str, backups: &[(&str, u16)]) -> Target {
+        let head =
+            format!("[[target]]\nname = \"paris\"\naddress = {address}\nservices = [\"sip/udp:5060\"]\n");
         let backup = |(n, (address, port)): (usize, &(&str, u16))| {
             let ports = format!("{{ \"sip/udp\" = {port} }}");
-            format!("[[target.backup]]\nname = \"b{n}\"\naddress = \"{address}\"\nports = {ports}\n")
+            format!("[[target.backup]]\nname = \"b{n}\"\naddress = {address}\nports = {ports}\n")
         };
-        let backups: Vec<String> = backups.iter().enumerate().map(backup).collect();
-        let text = head.to_owned() + &backups.concat();
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), text).unwrap();
-        config::load(file.path()).unwrap().config.targets.remove(0)
+        let backups: String = backups.iter().enumerate().map(backup).collect();
+        parsed(&(head + &backups)).remove(0)
     }
+
+    fn tables(target: &Target) -> (Tables, Ids) {
+        let mut ids = Ids::default();
+        ids.assign(std::slice::from_ref(target));
+        (Tables::of(std::slice::from_ref(target), &ids), ids)
+    }
+
+    const V4: &str = "\"192.0.2.10\"";
+    const BOTH: &str = "[\"192.0.2.10\", \"2001:db8::10\"]";
 
     #[test]
     fn a_backup_is_found_again_after_its_list_was_changed() {
-        let before = [paris(&[("198.51.100.1", 5060), ("198.51.100.2", 5060), ("198.51.100.2", 5070)])];
-        let mut ids = Ids::default();
-        ids.assign(&before);
-        let tables = Tables::of(&before, &ids);
-        let now = paris(&[("198.51.100.2", 5070), ("198.51.100.2", 5060), ("198.51.100.3", 5060)]);
+        let [one, two, three] = ["\"198.51.100.1\"", "\"198.51.100.2\"", "\"198.51.100.3\""];
+        let (tables, _) = tables(&paris(V4, &[(one, 5060), (two, 5060), (two, 5070)]));
+        let now = paris(V4, &[(two, 5070), (two, 5060), (three, 5060)]);
         assert_eq!([0, 1, 2, 3].map(|n| tables.moved_to(&now, n)), [None, Some(1), Some(0), None]);
-        let elsewhere = paris(&[("198.51.100.1", 5080)]);
+        let elsewhere = paris(V4, &[(one, 5080)]);
         assert_eq!(tables.moved_to(&elsewhere, 0), Some(0), "the host, where only its port is another one");
+    }
+
+    #[test]
+    fn a_backup_is_found_again_by_either_family() {
+        let (v4, v6, both) =
+            ("\"198.51.100.1\"", "\"2001:db8:1::2\"", "[\"198.51.100.1\", \"2001:db8:1::1\"]");
+        let (tables, _) = tables(&paris(BOTH, &[(v4, 5060), (v6, 5060)]));
+        let now = paris(BOTH, &[(v6, 5060), (both, 5060)]);
+        assert_eq!([0, 1].map(|n| tables.moved_to(&now, n)), [Some(1), Some(0)]);
+        let renumbered = paris(BOTH, &[("[\"198.51.100.9\", \"2001:db8:1::2\"]", 5060)]);
+        assert_eq!([0, 1].map(|n| tables.moved_to(&renumbered, n)), [None, Some(0)]);
+        let v6_alone = paris("\"2001:db8::10\"", &[(v6, 5060)]);
+        assert_eq!([0, 1].map(|n| tables.moved_to(&v6_alone, n)), [None, Some(0)]);
+    }
+
+    #[test]
+    fn each_family_has_its_rows_and_a_backup_without_it_leaves_its_place_empty() {
+        let (v4, both) = ("\"198.51.100.1\"", "[\"2001:db8:1::2\", \"198.51.100.2\"]");
+        let target = paris(BOTH, &[(v4, 15060), (both, 25060)]);
+        let (tables, ids) = tables(&target);
+        let keys: Vec<EndpointKey> = service_keys(&target).collect();
+        assert_eq!(tables.services.keys().collect::<BTreeSet<_>>(), keys.iter().collect());
+        assert!(tables.services.values().all(|service| service.target == ids.target(&target)));
+        let server = |key: usize, n| {
+            let server = tables.server(&keys[key], n)?;
+            Some((server.address, u16::from_be_bytes(server.port)))
+        };
+        let at = |address: &str, port| Some((bytes(address.parse().unwrap()), port));
+        assert_eq!([server(0, 0), server(0, 1)], [at("198.51.100.1", 15060), at("198.51.100.2", 25060)]);
+        assert_eq!([server(1, 0), server(1, 1)], [None, at("2001:db8:1::2", 25060)]);
+        let hosts = ["192.0.2.10", "2001:db8::10", "198.51.100.1", "198.51.100.2", "2001:db8:1::2"];
+        let host = |host: &str| HostKey { address: bytes(host.parse::<IpAddr>().unwrap()), target: 1 };
+        assert_eq!(tables.hosts, hosts.map(host).into());
+    }
+
+    #[test]
+    fn a_dedicated_backup_answers_in_each_family_as_the_target_of_that_family() {
+        let both = "[\"198.51.100.1\", \"2001:db8:1::1\"]\ndedicated = true";
+        let (tables, _) = tables(&paris(BOTH, &[(both, 15060)]));
+        let origins: Vec<_> = tables.backups.iter().map(|(key, e)| (key.address, e.origin.address)).collect();
+        let pair =
+            |serves: &str, asked: &str| (bytes(serves.parse().unwrap()), bytes(asked.parse().unwrap()));
+        let expected = [pair("198.51.100.1", "192.0.2.10"), pair("2001:db8:1::1", "2001:db8::10")];
+        assert_eq!(origins, expected);
+        let ids: BTreeSet<u32> = tables.backups.values().map(|endpoint| endpoint.id).collect();
+        assert_eq!(ids, [1, 2].into());
     }
 }

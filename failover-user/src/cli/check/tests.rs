@@ -81,10 +81,46 @@ fn the_sample_in_json() {
     assert_eq!(paris["services"][0], expected);
     assert_eq!(
         paris["backups"][0],
-        json!({ "name": "nsp-1", "address": "198.51.100.20", "dedicated": true })
+        json!({
+            "name": "nsp-1", "address": "198.51.100.20", "addresses": ["198.51.100.20"], "dedicated": true,
+        })
     );
     assert_eq!((&paris["probe"]["fall"], &paris["worst_detection_ms"]), (&json!(2), &json!(1700)));
     assert_eq!(value["targets"][1]["require"], json!("any"));
+}
+
+#[test]
+fn two_families_are_explained() {
+    let text = "[router]\ninterfaces = [\"a\"]\n[[target]]\nname = \"paris\"\nservices = [\"sip/udp\"]\n\
+                address = [\"192.0.2.10\", \"2001:db8::10\"]\n\
+                [[target.backup]]\nname = \"one\"\naddress = \"198.51.100.1\"\ndedicated = true\n\
+                [[target.backup]]\nname = \"two\"\naddress = [\"2001:db8:1::2\", \"198.51.100.2\"]\n\
+                dedicated = false\nports = { \"sip/udp\" = 15060 }\n";
+    let loaded = parse("x", text).unwrap();
+    let shown = explain(&loaded);
+    for line in [
+        "target paris at 192.0.2.10 and 2001:db8::10",
+        "  sip/udp       192.0.2.10:5060 → one 198.51.100.1:5060, else two 198.51.100.2:15060",
+        "  sip/udp       [2001:db8::10]:5060 → two [2001:db8:1::2]:15060",
+        "  way back      all that one sends from these ports comes from 192.0.2.10",
+        "  way back      two answers, and calls hosts that were steered to it, as 192.0.2.10 or 2001:db8::10",
+        "  down          after 3 failures in a row at either address: at worst 2s after death",
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line}\n{shown}");
+    }
+    let paris = &explain_json(&loaded)["targets"][0];
+    assert_eq!(paris["addresses"], json!(["192.0.2.10", "2001:db8::10"]));
+    let at =
+        |name: &str, address: &str, port: u16| json!({ "backup": name, "address": address, "port": port });
+    let expected = [
+        at("one", "198.51.100.1", 5060),
+        at("two", "198.51.100.2", 15060),
+        at("two", "2001:db8:1::2", 15060),
+    ];
+    assert_eq!(paris["services"][0]["backups"], json!(expected));
+    let v4_alone = text.replace("\"2001:db8:1::2\", ", "");
+    let shown = explain(&parse("x", &v4_alone).unwrap());
+    assert!(shown.contains("  sip/udp       [2001:db8::10]:5060 → never steered\n"), "{shown}");
 }
 
 #[test]

@@ -18,11 +18,11 @@ fn all_well_is_said_in_the_first_line() {
          TARGET  SERVED BY  HEALTH  ADMIN  SINCE                                 REASON\n\
          paris   primary    up      auto   3m 12s ago (2026-03-01 03:00:00 UTC)  -\n\
          \n\
-         TARGET  SERVER   SERVICE  HEALTH  RTT     LAST\n\
-         paris   primary  (all)    up      131 µs\n\
-         paris   primary  sip/udp  up      120 µs  200 OK\n\
-         paris   nsp-1    (all)    up      1.2 ms\n\
-         paris   nsp-1    sip/udp  up      120 µs  200 OK\n\
+         TARGET  SERVER   SERVICE  ADDRESS               HEALTH  RTT     LAST\n\
+         paris   primary  (all)                          up      131 µs\n\
+         paris   primary  sip/udp  192.0.2.10:5060       up      120 µs  200 OK\n\
+         paris   nsp-1    (all)                          up      1.2 ms\n\
+         paris   nsp-1    sip/udp  [2001:db8::20]:15060  up      120 µs  200 OK\n\
          \n\
          INTERFACE  STATE     MODE\n\
          wan0       attached  native\n\

@@ -24,13 +24,14 @@ fn show_tells_all_there_is() {
         schema: SCHEMA,
         target: down("paris"),
         address: "192.0.2.10".to_owned(),
+        addresses: vec!["192.0.2.10".to_owned(), "2001:db8::10".to_owned()],
         services: vec!["sip/udp".to_owned(), "sip/tcp".to_owned()],
         events: vec![event],
     };
     assert_eq!(
         strip(&text(&detail, &view())),
         "paris: BACKUP nsp-1\n\
-         \x20 address   192.0.2.10\n\
+         \x20 address   192.0.2.10, 2001:db8::10\n\
          \x20 services  sip/udp, sip/tcp\n\
          \x20 health    down\n\
          \x20 admin     auto\n\
@@ -40,11 +41,11 @@ fn show_tells_all_there_is() {
          \x20 returned  9 packets\n\
          \x20 pins      4\n\
          \n\
-         TARGET  SERVER   SERVICE  HEALTH  RTT     LAST\n\
-         paris   primary  (all)    down    -\n\
-         paris   primary  sip/udp  down    -       no answer in 300ms\n\
-         paris   nsp-1    (all)    up      1.2 ms\n\
-         paris   nsp-1    sip/udp  up      120 µs  200 OK\n\
+         TARGET  SERVER   SERVICE  ADDRESS               HEALTH  RTT     LAST\n\
+         paris   primary  (all)                          down    -\n\
+         paris   primary  sip/udp  192.0.2.10:5060       down    -       no answer in 300ms\n\
+         paris   nsp-1    (all)                          up      1.2 ms\n\
+         paris   nsp-1    sip/udp  [2001:db8::20]:15060  up      120 µs  200 OK\n\
          \n\
          LAST EVENTS\n\
          2026-03-01 03:00:00.000  paris  serving  primary → backup nsp-1\n"

@@ -85,6 +85,12 @@ fn within_a_target() {
     one(&format!("{ROUTER}{TARGET}{BACKUP}{name}"), "called `nsp-1`", "a name of its own");
     let twice = "[[target.backup]]\nname = \"nsp-2\"\naddress = §\"198.51.100.20\"\n";
     one(&format!("{ROUTER}{TARGET}{BACKUP}{twice}"), "are at 198.51.100.20:5060/udp", "other `ports`");
+    let sixth = "[[target.backup]]\nname = \"a\"\naddress = [\"198.51.100.1\", \"2001:db8:1::1\"]\n";
+    let seventh = "[[target.backup]]\nname = \"b\"\naddress = [§\"2001:db8:1::1\", \"198.51.100.2\"]\n";
+    let dual = TARGET.replace("\"192.0.2.10\"", "[\"192.0.2.10\", \"2001:db8::10\"]");
+    one(&format!("{ROUTER}{dual}{sixth}{seventh}"), "are at [2001:db8:1::1]:5060/udp", "other `ports`");
+    let own = "[[target.backup]]\nname = \"a\"\naddress = [\"198.51.100.1\", §\"2001:db8:0::10\"]\n";
+    one(&format!("{ROUTER}{dual}{own}"), "the target's own address, 2001:db8::10", "another host");
     let backup = |n| {
         let mark = if n == 9 { "§" } else { "" };
         format!("{mark}[[target.backup]]\nname = \"b{n}\"\naddress = \"10.0.0.{n}\"\n")
@@ -94,6 +100,62 @@ fn within_a_target() {
         &format!("{ROUTER}{TARGET}{}", many.concat()),
         "at most 8 backups, this one has 10",
         "least preferred",
+    );
+}
+
+#[test]
+fn a_backup_has_a_family_in_common_with_its_target() {
+    let v6 = BACKUP.replace("\"198.51.100.20\"", "§\"2001:db8:1::1\"");
+    one(
+        &format!("{ROUTER}{TARGET}{v6}"),
+        "the backup has an IPv6 address alone, and the target an IPv4 address alone",
+        "give the backup an IPv4 address",
+    );
+    let target = TARGET.replace("192.0.2.10", "2001:db8::10");
+    let v4 = BACKUP.replace("\"198", "§\"198");
+    one(
+        &format!("{ROUTER}{target}{v4}"),
+        "the backup has an IPv4 address alone, and the target an IPv6 address alone",
+        "give the backup an IPv6 address",
+    );
+    // One that all targets have by default is wrong where it does not fit.
+    let text = format!(
+        "{ROUTER}{}{TARGET}{}",
+        v6.replace("target", "defaults"),
+        LYON.replace("192.0.2.20", "2001:db8::20")
+    );
+    one(&text, "and the target an IPv4 address alone", "");
+}
+
+#[test]
+fn between_targets_in_either_family() {
+    let dual = |target: &str, address: &str| {
+        let (head, _) = target.split_once("address").unwrap();
+        format!("{head}address = {address}\n")
+    };
+    let paris = dual(TARGET, "[\"192.0.2.10\", \"2001:db8::10\"]");
+    let lyon = dual(LYON, "[\"192.0.2.20\", §\"2001:db8::10\"]");
+    one(
+        &format!("{ROUTER}{paris}{BACKUP}{lyon}{NSP_2}"),
+        "two targets serve [2001:db8::10]:5060/udp",
+        "join them",
+    );
+    let lyon = dual(LYON, "[\"192.0.2.20\", \"2001:db8::20\"]");
+    let backup = |name: &str, v4: &str, v6: &str| {
+        format!("[[target.backup]]\nname = \"{name}\"\naddress = [\"{v4}\", \"{v6}\"]\n")
+    };
+    let nsp_1 = backup("nsp-1", "198.51.100.1", "2001:db8:1::1");
+    let shared = backup("nsp-2", "198.51.100.2", "2001:db8:1::1");
+    one(
+        &format!("{ROUTER}{paris}{nsp_1}dedicated = §true\n{lyon}{shared}"),
+        "2001:db8:1::1 is a backup of lyon too",
+        "leave `dedicated` out",
+    );
+    let itself = backup("nsp-1", "198.51.100.1", "2001:db8::20");
+    one(
+        &format!("{ROUTER}{paris}{itself}dedicated = §true\n{lyon}{NSP_2}"),
+        "2001:db8::20 is a target itself",
+        "leave `dedicated` out",
     );
 }
 
@@ -126,7 +188,7 @@ fn between_targets() {
 #[test]
 fn every_independent_problem_is_reported_in_order() {
     let text = "[router]\ninterfaces = [§\"a/b\"]\nforward = §\"kernel\"\n§bogus = 1\n\n\
-                [[target]]\nname = §\"p q\"\naddress = §\"2001:db8::1\"\nsteer = §\"l2\"\n\
+                [[target]]\nname = §\"p q\"\naddress = §\"fe80::1\"\nsteer = §\"l2\"\n\
                 [[target.backup]]\nname = §\"primary\"\naddress = §\"nsp.example\"\n\
                 [target.probe]\nfall = §0\ninterval = §\"1\"\n\
                 §[[target]]\naddress = \"192.0.2.20\"\n\

@@ -21,7 +21,11 @@ fn holds(config: &Config) {
     for target in &config.targets {
         assert!(!target.services.is_empty());
         assert!((1..=8).contains(&target.backups.len()));
-        assert!(target.backups.iter().all(|backup| backup.ports.len() == target.services.len()));
+        for backup in &target.backups {
+            assert_eq!(backup.ports.len(), target.services.len());
+            assert!(!target.addresses.iter().any(|address| backup.addresses.contains(address)));
+        }
+        assert!(target.servers().all(|server| !server.addresses.is_empty()));
     }
 }
 
@@ -63,6 +67,9 @@ const VALUES: &[&str] = &[
     "\"192.0.2.1\"",
     "\"::1\"",
     "[\"192.0.2.1\", \"::1\"]",
+    "\"2001:db8::1\"",
+    "[\"2001:db8::1\", \"192.0.2.1\"]",
+    "[\"2001:db8::2\", \"192.0.2.2\"]",
     "[\"sip/udp:5080\", \"sip\"]",
     "{ \"sip/udp\" = 1 }",
     "{ name = \"a\" }",

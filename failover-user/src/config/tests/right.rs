@@ -1,10 +1,10 @@
 //! What is right, and what it means.
 
-use std::{net::IpAddr, num::NonZeroU8, path::Path, time::Duration};
+use std::{num::NonZeroU8, path::Path, time::Duration};
 
 use super::{BACKUP, ROUTER, TARGET, file, right};
 use crate::config::model::{
-    AllDown, Interface, Mode, Require, Service, ServiceKind, StatusSet, Target, Transport,
+    Addresses, AllDown, Interface, Mode, Require, Service, ServiceKind, StatusSet, Target, Transport,
 };
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -32,7 +32,7 @@ fn the_shortest_file_has_every_default() {
     assert_eq!(router.max_flows.get(), 262_144);
 
     let target = &config.targets[0];
-    assert_eq!((target.name.as_str(), target.address), ("paris", IpAddr::from([192, 0, 2, 10])));
+    assert_eq!((target.name.as_str(), target.addresses), ("paris", Addresses::V4([192, 0, 2, 10].into())));
     assert_eq!(target.services, [sip(Transport::Udp, 5060), sip(Transport::Tcp, 5060)]);
     assert_eq!((target.all_down, target.require), (AllDown::Primary, Require::All));
     assert_eq!((target.probe.fall, target.probe.rise), (three(), three()));
@@ -41,7 +41,7 @@ fn the_shortest_file_has_every_default() {
     assert_eq!(target.probe.sip_alive, StatusSet::default());
 
     let backup = &target.backups[0];
-    assert_eq!((backup.name.as_str(), backup.address), ("nsp-1", IpAddr::from([198, 51, 100, 20])));
+    assert_eq!((backup.name.as_str(), backup.addresses), ("nsp-1", Addresses::V4([198, 51, 100, 20].into())));
     assert_eq!((backup.ports.as_slice(), backup.dedicated), (&[5060, 5060][..], false));
 }
 
@@ -136,6 +136,31 @@ fn ports_name_a_service_with_or_without_its_port() {
 fn an_address_may_be_a_list_of_one() {
     let text = format!("{ROUTER}[[target]]\nname = \"paris\"\naddress = [\"192.0.2.10\"]\n{BACKUP}");
     assert_eq!(right(&text).config, right(&file("", "", "")).config);
+}
+
+#[test]
+fn an_address_may_be_one_of_each_family_in_any_order() {
+    let target = |address: &str, backup: &str| {
+        only_target(&format!(
+            "{ROUTER}[[target]]\nname = \"paris\"\naddress = {address}\n\
+             [[target.backup]]\nname = \"nsp-1\"\naddress = {backup}\n"
+        ))
+    };
+    let (v4, v6) = ([192, 0, 2, 10].into(), "2001:db8::10".parse().unwrap());
+    let both = target("[\"192.0.2.10\", \"2001:db8::10\"]", "[\"2001:db8:1::1\", \"198.51.100.20\"]");
+    assert_eq!(both.addresses, Addresses::Both(v4, v6));
+    assert_eq!(both.backups[0].addresses.to_string(), "198.51.100.20 and 2001:db8:1::1");
+    assert_eq!(target("[\"2001:db8::10\", \"192.0.2.10\"]", "[\"198.51.100.20\", \"2001:db8:1::1\"]"), both);
+    let alone = target("\"2001:DB8:0:0::10\"", "[\"198.51.100.20\", \"2001:db8:1::1\"]");
+    assert_eq!(alone.addresses, Addresses::V6(v6));
+    let servers: Vec<_> = alone.servers().map(|server| server.addresses).collect();
+    let used: [Vec<std::net::IpAddr>; 2] =
+        ["2001:db8::10", "2001:db8:1::1"].map(|address| vec![address.parse().unwrap()]);
+    assert_eq!(servers, used, "a family that the target has not is of no use");
+    for address in ["fd00::1", "fc00::1", "2600::1", "64:ff9b::c000:201"] {
+        let target = target(&format!("\"{address}\""), "\"2001:db8:1::1\"");
+        assert_eq!(target.addresses.to_string(), address);
+    }
 }
 
 #[test]

@@ -48,6 +48,56 @@ fn a_backup_of_one_target_could_be_dedicated() {
     }
 }
 
+/// Paris with these addresses, and backups with those.
+fn families(address: &str, backups: &[&str]) -> Vec<String> {
+    let backup = |(n, address): (usize, &&str)| {
+        format!("[[target.backup]]\nname = \"b{n}\"\naddress = {address}\ndedicated = true\n")
+    };
+    let backups: String = backups.iter().enumerate().map(backup).collect();
+    warnings(&format!("{ROUTER}[[target]]\nname = \"paris\"\naddress = {address}\n{backups}"))
+}
+
+const V4: &str = "\"198.51.100.1\"";
+const V6: &str = "\"2001:db8:1::1\"";
+const DUAL: &str = "[\"192.0.2.10\", \"2001:db8::10\"]";
+
+#[test]
+fn families_that_fit_are_not_odd() {
+    for (address, backups) in [
+        ("\"2001:db8::10\"", &[V6][..]),
+        (DUAL, &["[\"198.51.100.1\", \"2001:db8:1::1\"]", "[\"2001:db8:1::2\", \"198.51.100.2\"]"]),
+    ] {
+        assert_eq!(families(address, backups), [""; 0]);
+    }
+}
+
+#[test]
+fn a_family_that_no_backup_has_is_never_steered() {
+    let found = families(DUAL, &[V4, "\"198.51.100.2\""]);
+    let [warning] = found.as_slice() else { panic!("{found:?}") };
+    assert!(
+        warning.starts_with("target paris: no backup has an IPv6 address, so packets to 2001:db8::10"),
+        "{warning}"
+    );
+    assert!(warning.contains("never steered") && warning.contains("counted as no-endpoint"), "{warning}");
+}
+
+#[test]
+fn a_family_that_a_backup_lacks_is_unsteered_while_it_serves() {
+    let found = families(DUAL, &["[\"198.51.100.2\", \"2001:db8:1::2\"]", V6, "\"2001:db8:1::3\""]);
+    let [warning] = found.as_slice() else { panic!("{found:?}") };
+    let text = "target paris: without an IPv4 address, b1 and b2 cannot serve all of it: meanwhile packets to 192.0.2.10";
+    assert!(warning.starts_with(text), "{warning}");
+}
+
+#[test]
+fn a_family_that_the_target_lacks_is_of_no_use() {
+    let found = families("\"192.0.2.10\"", &["[\"198.51.100.1\", \"2001:db8:1::1\"]"]);
+    let [warning] = found.as_slice() else { panic!("{found:?}") };
+    let text = "target paris: backup b0 has an IPv6 address (2001:db8:1::1), and the target has none: it is neither used";
+    assert!(warning.starts_with(text), "{warning}");
+}
+
 #[test]
 fn a_backup_may_be_a_target_itself() {
     let itself = BACKUP.replace("198.51.100.20", "192.0.2.20");

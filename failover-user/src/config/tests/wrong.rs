@@ -153,9 +153,17 @@ fn names() {
     );
 }
 
+/// The same of a target's address and of a backup's.
+fn both_ways(rows: &[Row]) {
+    all(rows, |address| format!("{ROUTER}[[target]]\nname = \"paris\"\naddress = {address}\n{BACKUP}"));
+    all(rows, |address| {
+        format!("{ROUTER}{TARGET}[[target.backup]]\nname = \"nsp-1\"\naddress = {address}\n")
+    });
+}
+
 #[test]
 fn addresses() {
-    let rows: &[Row] = &[
+    both_ways(&[
         (
             "§\"sip.example.com\"",
             "`sip.example.com` is a name, and `address` must be an address",
@@ -166,24 +174,44 @@ fn addresses() {
         ("§\"192.0.2.010\"", "is not an address", ""),
         ("§\"192.0.2.300\"", "is not an address", ""),
         ("§\"\"", "is not an address", ""),
-        ("§\"192.0.2.10:5060\"", "an address alone, without port or prefix", "`services`"),
+        ("§\"192.0.2.10:5060\"", "an address alone, without port, prefix or zone", "`services`"),
         ("§\"192.0.2.10/32\"", "an address alone", ""),
+        ("§\"[192.0.2.10]\"", "an address alone", ""),
         ("§\"0.0.0.0\"", "0.0.0.0 is the unspecified address", ""),
         ("§\"127.0.0.1\"", "127.0.0.1 is a loopback address", ""),
         ("§\"224.0.1.41\"", "is a multicast address", ""),
         ("§\"255.255.255.255\"", "is the broadcast address", ""),
-        ("§\"2001:db8::10\"", "the IPv6 address 2001:db8::10 is not supported yet", "IPv4 address alone"),
-        ("§\"::ffff:192.0.2.10\"", "is not supported yet", ""),
-        ("[\"192.0.2.10\", §\"2001:db8::10\"]", "the IPv6 address 2001:db8::10 is not supported yet", ""),
         ("[\"192.0.2.10\", §\"192.0.2.11\"]", "two IPv4 addresses", "another [[target]]"),
         ("§[]", "`address` is empty", ""),
         ("[§7]", "must be an address such as \"192.0.2.10\", not an integer", ""),
         ("§192.5", "must be an address such as \"192.0.2.10\", not a float", "in quotes"),
-    ];
-    all(rows, |address| format!("{ROUTER}[[target]]\nname = \"paris\"\naddress = {address}\n{BACKUP}"));
-    all(rows, |address| {
-        format!("{ROUTER}{TARGET}[[target.backup]]\nname = \"nsp-1\"\naddress = {address}\n")
-    });
+    ]);
+}
+
+#[test]
+fn ipv6_addresses() {
+    both_ways(&[
+        ("§\"[2001:db8::10]:5060\"", "an address alone", "`ports`"),
+        ("§\"[2001:db8::10]\"", "an address alone", ""),
+        ("§\"2001:db8::10/64\"", "an address alone", ""),
+        ("§\"fe80::10%wan0\"", "an address alone", ""),
+        ("§\"2001:db8::10::1\"", "is not an address", ""),
+        ("§\"2001:db8::g\"", "is not an address", ""),
+        ("§\"::\"", ":: is the unspecified address", ""),
+        ("§\"::1\"", "::1 is a loopback address", ""),
+        ("[\"192.0.2.10\", §\"::1\"]", "::1 is a loopback address", ""),
+        ("§\"ff02::1:3\"", "ff02::1:3 is a multicast address", ""),
+        ("§\"fe80::10\"", "fe80::10 is a link-local address", "global or unique local address"),
+        ("§\"febf::10\"", "febf::10 is a link-local address", ""),
+        ("§\"::ffff:192.0.2.10\"", "is an IPv4-mapped address", "write it as IPv4: \"192.0.2.10\""),
+        ("§\"::ffff:0.0.0.0\"", "is an IPv4-mapped address", ""),
+        (
+            "[\"2001:db8::10\", \"192.0.2.10\", §\"2001:db8::11\"]",
+            "two IPv6 addresses",
+            "another [[target.backup]]",
+        ),
+        ("[\"2001:db8::10\", §\"2001:db8:0::10\"]", "two IPv6 addresses", ""),
+    ]);
 }
 
 #[test]

@@ -165,7 +165,8 @@ fn status() -> Status {
 
 fn detail() -> TargetDetail {
     let (address, services) = ("192.0.2.10".to_owned(), vec!["sip/udp".to_owned()]);
-    TargetDetail { schema: SCHEMA, target: paris(), address, services, events: vec![] }
+    let addresses = vec![address.clone(), "2001:db8::10".to_owned()];
+    TargetDetail { schema: SCHEMA, target: paris(), address, addresses, services, events: vec![] }
 }
 
 fn counts() -> Stats {

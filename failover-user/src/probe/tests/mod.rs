@@ -1,7 +1,8 @@
-//! Probers against little servers on 127.0.0.1. Servers act on what they receive, never on a clock; the one clock is
+//! Probers against little servers on 127.0.0.1 and ::1. Servers act on what they receive, never on a clock; the one clock is
 //! the probe's own timeout, short where it has to pass and long where it must not.
 
 mod exempt;
+mod ipv6;
 mod schedule;
 mod tcp;
 mod udp;

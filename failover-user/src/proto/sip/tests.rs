@@ -176,7 +176,11 @@ fn content_length_and_body() {
 }
 
 fn options(local: &str, transport: Transport, token: &Token) -> String {
-    let (server, local) = ("192.0.2.10:5060".parse().unwrap(), local.parse().unwrap());
+    options_to("192.0.2.10:5060", local, transport, token)
+}
+
+fn options_to(server: &str, local: &str, transport: Transport, token: &Token) -> String {
+    let (server, local) = (server.parse().unwrap(), local.parse().unwrap());
     String::from_utf8(Options { server, local, transport, token, cseq: 7 }.to_bytes()).unwrap()
 }
 
@@ -201,6 +205,25 @@ fn options_request() {
     assert!(tcp.contains("Via: SIP/2.0/TCP ") && tcp.contains(";transport=tcp>\r\n"), "{tcp}");
     let v6 = options("[fe80::1%3]:4000", Transport::Udp, &token);
     assert!(v6.contains("Via: SIP/2.0/UDP [fe80::1]:4000;rport"), "{v6}");
+}
+
+#[test]
+fn an_ipv6_address_is_in_brackets_wherever_it_stands() {
+    let token = Token::from_random(&[0; Token::RANDOM]);
+    let text = options_to("[2001:db8::10]:5060", "[2001:db8:2::1]:40000", Transport::Tcp, &token);
+    for line in [
+        "OPTIONS sip:[2001:db8::10]:5060 SIP/2.0",
+        "Via: SIP/2.0/TCP [2001:db8:2::1]:40000;rport;branch=",
+        "From: <sip:failover@[2001:db8:2::1]:40000>;tag=",
+        "To: <sip:[2001:db8::10]:5060>",
+        "Contact: <sip:failover@[2001:db8:2::1]:40000;transport=tcp>",
+    ] {
+        assert!(text.lines().any(|found| found.starts_with(line)), "{line}\n{text}");
+    }
+    let message = Message::parse(text.as_bytes()).unwrap();
+    let via = message.top_via().unwrap();
+    assert_eq!(via.sent_by, b"[2001:db8:2::1]:40000");
+    assert_eq!(via.branch(), Some(token.branch.as_bytes()));
 }
 
 #[test]
