@@ -12,6 +12,7 @@
 mod core;
 mod fleet;
 mod kernel_events;
+mod lived;
 mod reload;
 mod start;
 mod status;

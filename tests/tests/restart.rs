@@ -5,6 +5,7 @@ use std::{net::SocketAddrV4, path::Path, thread, time::Duration};
 use anyhow::Result;
 use failover_tests::{
     daemon::Daemon,
+    kamailio::Kamailio,
     process,
     responder::Responder,
     settings::{QUICK_PROBE, Settings, Target},
@@ -210,4 +211,31 @@ fn nothing_is_left(scene: &Scene) -> Result<()> {
             || scene.lab.router.run(&["find", &dir.display().to_string(), "-type", "f"])?.is_empty();
         Ok(gone.then_some(()))
     })
+}
+
+/// One of the primary's services is dead while the other lives. The next daemon never saw it alive, and must not take
+/// it for one that the primary does not offer.
+#[test]
+fn a_service_that_died_before_a_restart_keeps_its_say() -> Result<()> {
+    let lab = Lab::new(Weight::Quick)?;
+    let _primary = Kamailio::primary(&lab)?;
+    let _backup = Kamailio::backup(&lab)?;
+    let mut daemon = Daemon::start(&lab, &Settings::standard(&lab).probe(QUICK_PROBE))?;
+    daemon.wait_all_up(SWITCH)?;
+    let drop_tcp = "table ip deaf { chain in { type filter hook input priority 0; tcp dport 5060 drop; }; }";
+    let rules = lab.dir().join("deaf.nft");
+    std::fs::write(&rules, drop_tcp)?;
+    lab.primary.run(&["nft", "-f", &rules.display().to_string()])?;
+    daemon.wait_serving("paris", "backup", SWITCH)?;
+
+    daemon.terminate()?;
+    daemon.restart()?;
+    let target = process::wait_for("verdict on TCP", SWITCH, || {
+        let target = daemon.target("paris")?;
+        Ok((target["health"] == "down").then_some(target))
+    })?;
+    assert_eq!(target["serving"], "backup", "{target}");
+    let served: Vec<_> = daemon.events()?.into_iter().filter(|event| event["kind"] == "serving").collect();
+    assert!(served.is_empty(), "nothing moved: {served:?}");
+    Ok(())
 }

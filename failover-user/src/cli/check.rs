@@ -192,7 +192,7 @@ fn target_json(target: &Target) -> Value {
     let probe = &target.probe;
     json!({
         "name": target.name,
-        "address": target.address,
+        "address": target.addresses.first(),
         "addresses": all(target.addresses),
         "services": services.map(|service| service_json(target, service)).collect::<Vec<_>>(),
         "backups": target.backups.iter().map(backup).collect::<Vec<_>>(),

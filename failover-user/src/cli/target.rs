@@ -106,7 +106,7 @@ fn pinned(config: &Config, name: &str) -> Result<Option<TargetDetail>, OfflineEr
     Ok(target.zip(configured).map(|(target, configured)| TargetDetail {
         schema: SCHEMA,
         target,
-        address: configured.address.to_string(),
+        address: configured.addresses.first().to_string(),
         addresses: configured.addresses.iter().map(|address| address.to_string()).collect(),
         services: configured.services.iter().map(ToString::to_string).collect(),
         events: Vec::new(),

@@ -292,7 +292,6 @@ impl Placed {
         let addresses = collect(self.addresses?)?;
         Some(Target {
             name: self.name?.into_inner(),
-            address: addresses.first(),
             addresses,
             services: self.services?.into_iter().map(Spanned::into_inner).collect(),
             all_down: self.all_down,

@@ -4,7 +4,6 @@
 
 use std::{
     fmt,
-    net::IpAddr,
     num::{NonZeroU8, NonZeroU32},
     path::PathBuf,
     time::Duration,
@@ -65,8 +64,6 @@ pub enum Mode {
 pub struct Target {
     /// Unique; letters, digits, `-`, `_`, `.`; at most 63 bytes.
     pub name: String,
-    /// The first of [`Self::addresses`]: the target's, where one has to do.
-    pub address: IpAddr,
     /// The primary's addresses.
     pub addresses: Addresses,
     /// At least one; (transport, port) unique.

@@ -21,6 +21,7 @@ use tokio::{
 use super::{
     fleet::Fleet,
     kernel_events::{KernelEvents, client},
+    lived::Lived,
     start::Started,
     targets::{Means, TargetState},
 };
@@ -86,7 +87,7 @@ impl Core {
         }
         let (exemption, exemptions) = mpsc::channel(QUEUE);
         let (report, reports) = mpsc::channel(QUEUE);
-        let mut fleet = Fleet::new(exemption, report);
+        let mut fleet = Fleet::new(Lived::load(&config.router.state_dir), exemption, report);
         let now = Timestamp::now();
         let crews = fleet.follow(&config.targets);
         let targets = config

@@ -7,6 +7,7 @@ use tokio::{
     task::AbortHandle,
 };
 
+use super::lived::Lived;
 use crate::{
     config::model::{Server, Target},
     health::{Health, combine::Part},
@@ -22,6 +23,7 @@ pub struct Fleet {
     /// The indices of the targets that each prober works for.
     works_for: BTreeMap<u32, Vec<usize>>,
     next: u32,
+    lived: Lived,
     exemptions: mpsc::Sender<Exemption>,
     reports: mpsc::Sender<Report>,
 }
@@ -72,8 +74,12 @@ fn everyone(posts: &[Post]) -> impl Iterator<Item = u32> {
 
 impl Fleet {
     /// No probers yet.
-    pub const fn new(exemptions: mpsc::Sender<Exemption>, reports: mpsc::Sender<Report>) -> Self {
-        Self { probers: BTreeMap::new(), works_for: BTreeMap::new(), next: 0, exemptions, reports }
+    pub const fn new(
+        lived: Lived,
+        exemptions: mpsc::Sender<Exemption>,
+        reports: mpsc::Sender<Report>,
+    ) -> Self {
+        Self { probers: BTreeMap::new(), works_for: BTreeMap::new(), next: 0, lived, exemptions, reports }
     }
 
     /// Starts what `targets` need and is not there, ends what they no longer need; the crews in their order.
@@ -90,6 +96,7 @@ impl Fleet {
             }
             needed
         });
+        self.lived.keep_only(&self.probers.values().map(|prober| name(&prober.subject)).collect());
         crews
     }
 
@@ -120,7 +127,7 @@ impl Fleet {
         let (again, requests) = mpsc::channel(AGAIN);
         let run = probe::run(id, subject.clone(), self.exemptions.clone(), requests, self.reports.clone());
         let task = tokio::spawn(run).abort_handle();
-        let part = Part { health: Health::Unknown, ever_alive: false };
+        let part = Part { health: Health::Unknown, ever_alive: self.lived.knows(&name(&subject)) };
         let fall = subject.policy.fall.get();
         let prober = Prober { subject, again, task, part, rtt: None, said: None, failures: 0, fall };
         self.probers.insert(id, prober);
@@ -130,7 +137,10 @@ impl Fleet {
     /// Takes a report to heart; false where its prober has ended.
     pub fn note(&mut self, report: Report) -> bool {
         let Some(prober) = self.probers.get_mut(&report.id) else { return false };
-        prober.part = Part { health: report.health, ever_alive: report.ever_alive };
+        if report.ever_alive && !prober.part.ever_alive {
+            self.lived.learn(name(&prober.subject));
+        }
+        prober.part = Part { health: report.health, ever_alive: report.ever_alive || prober.part.ever_alive };
         prober.failures = report.failures;
         prober.fall = report.fall;
         match report.outcome {
@@ -181,6 +191,11 @@ impl Fleet {
         })
         .collect()
     }
+}
+
+/// The service in [`Lived`].
+fn name(subject: &Subject) -> String {
+    format!("{}/{} {}", subject.service.kind.name(), subject.service.transport, subject.server)
 }
 
 fn works_for(crews: &[Crew]) -> BTreeMap<u32, Vec<usize>> {

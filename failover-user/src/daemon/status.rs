@@ -145,7 +145,7 @@ impl Core {
         Ok(TargetDetail {
             schema: SCHEMA,
             target: self.target_status(index)?,
-            address: target.address.to_string(),
+            address: target.addresses.first().to_string(),
             addresses: target.addresses.iter().map(|address| address.to_string()).collect(),
             services: target.services.iter().map(ToString::to_string).collect(),
             events: self.journal.about(name, EVENTS),

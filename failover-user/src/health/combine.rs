@@ -27,8 +27,8 @@ pub struct Combined {
 }
 
 /// The health of the server that offers `services` at one address: under [`Require::All`] that of its worst service, under
-/// [`Require::Any`] that of its best, of those that were ever alive. From worst to best: `down`, `recovering`,
-/// `suspect`, `up`.
+/// [`Require::Any`] that of its best, of those that were ever alive. From worst to best: `down`, `unknown` (after a
+/// restart), `recovering`, `suspect`, `up`.
 ///
 /// Where none was ever alive the server is `down` once every service is, and `unknown` until then. Without
 /// services it is `unknown`.
@@ -94,13 +94,14 @@ fn silent(services: &[Part]) -> Vec<usize> {
     services.iter().enumerate().filter(|(_, part)| is_silent(part)).map(|(index, _)| index).collect()
 }
 
-/// Higher is better. A service that was alive is never `unknown` again.
+/// Higher is better. A service that was alive is `unknown` only after a restart, until the first verdict.
 fn rank(health: Health) -> u8 {
     match health {
-        Health::Unknown | Health::Down => 0,
-        Health::Recovering => 1,
-        Health::Suspect => 2,
-        Health::Up => 3,
+        Health::Down => 0,
+        Health::Unknown => 1,
+        Health::Recovering => 2,
+        Health::Suspect => 3,
+        Health::Up => 4,
     }
 }
 
@@ -132,6 +133,8 @@ mod tests {
         (&[lived(Up), never(Down)], Up, Up, &[1]),
         (&[never(Down), lived(Suspect), never(Down)], Suspect, Suspect, &[0, 2]),
         (&[lived(Down), never(Unknown)], Down, Down, &[]),
+        (&[lived(Unknown), lived(Up)], Unknown, Up, &[]),
+        (&[lived(Unknown), lived(Down)], Down, Unknown, &[]),
         (&[lived(Down), never(Down)], Down, Down, &[1]),
     ];
 

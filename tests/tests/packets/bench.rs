@@ -68,7 +68,7 @@ impl Bench {
     /// Every target's first backup serves, but for those in `but`.
     pub fn serve(&mut self, but: &[(SocketAddrV4, u8)]) -> Result<()> {
         let serving = |target: &Target| {
-            but.iter().find(|(primary, _)| *primary.ip() == target.address).map_or(1, |(_, n)| *n)
+            but.iter().find(|(primary, _)| *primary.ip() == target.addresses.first()).map_or(1, |(_, n)| *n)
         };
         let places: Vec<Place> =
             self.targets.iter().map(|target| Place { serving: serving(target), live: 0b11 }).collect();
@@ -108,7 +108,7 @@ impl Bench {
         let mut counters = Moved::new();
         counters.extend(self.dataplane.router_counts()?.0.into_iter().map(|(r, c)| ((None, r), c)));
         for target in &self.targets {
-            let std::net::IpAddr::V4(address) = target.address else { bail!("an IPv4 target") };
+            let std::net::IpAddr::V4(address) = target.addresses.first() else { bail!("an IPv4 target") };
             let primary = Some(SocketAddrV4::new(address, 5060));
             counters.extend(self.dataplane.counts(target)?.0.into_iter().map(|(r, c)| ((primary, r), c)));
         }
@@ -117,7 +117,7 @@ impl Bench {
 
     /// The number under which the kernel knows the target.
     pub fn id_of(&self, primary: SocketAddrV4) -> u32 {
-        let target = self.targets.iter().find(|target| target.address == *primary.ip());
+        let target = self.targets.iter().find(|target| target.addresses.first() == *primary.ip());
         self.dataplane.id_of(target.expect("a target"))
     }
 

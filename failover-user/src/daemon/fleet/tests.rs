@@ -11,7 +11,7 @@ fn targets(text: &str) -> Vec<Target> {
 }
 
 fn fleet() -> Fleet {
-    Fleet::new(mpsc::channel(1).0, mpsc::channel(1).0)
+    Fleet::new(Lived::load(std::path::Path::new("/nonexistent")), mpsc::channel(1).0, mpsc::channel(1).0)
 }
 
 fn report(id: u32, outcome: Outcome, ever_alive: bool, failures: u32) -> Report {
