@@ -1,7 +1,7 @@
 //! A real Kamailio as primary or as backup.
 
 use std::{
-    net::{Ipv4Addr, SocketAddrV4},
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
     time::Duration,
 };
@@ -13,7 +13,7 @@ use crate::{
     netns::Namespace,
     process::Process,
     sip,
-    topology::{BACKUP, CALLEES, Lab, PRIMARY},
+    topology::{BACKUP, BACKUP6, CALLEES, Lab, PRIMARY, PRIMARY6},
 };
 
 const TEMPLATE: &str = include_str!("../peers/kamailio.cfg");
@@ -27,21 +27,27 @@ pub struct Role {
     /// In its `Server` header, and in the names of its files.
     pub name: &'static str,
     /// Where it listens, UDP and TCP.
-    pub address: SocketAddrV4,
+    pub address: SocketAddr,
     /// The address that it writes into Via and Record-Route instead of its own: a backup that is reached by
     /// rewritten addresses speaks for the primary, so that whatever follows is sent where it can be steered.
-    pub advertise: Option<SocketAddrV4>,
+    pub advertise: Option<SocketAddr>,
 }
 
 impl Role {
     /// The primary of the standard laboratory.
-    pub const PRIMARY: Self = Self { name: "primary", address: at(PRIMARY), advertise: None };
+    pub const PRIMARY: Self = Self { name: "primary", address: at(IpAddr::V4(PRIMARY)), advertise: None };
     /// The backup of the standard laboratory, speaking for the primary.
-    pub const BACKUP: Self = Self { name: "backup", address: at(BACKUP), advertise: Some(at(PRIMARY)) };
+    pub const BACKUP: Self =
+        Self { name: "backup", address: at(IpAddr::V4(BACKUP)), advertise: Some(at(IpAddr::V4(PRIMARY))) };
+    /// The primary over IPv6.
+    pub const PRIMARY6: Self = Self { name: "primary", address: at(IpAddr::V6(PRIMARY6)), advertise: None };
+    /// The backup over IPv6.
+    pub const BACKUP6: Self =
+        Self { name: "backup", address: at(IpAddr::V6(BACKUP6)), advertise: Some(at(IpAddr::V6(PRIMARY6))) };
 }
 
-const fn at(address: Ipv4Addr) -> SocketAddrV4 {
-    SocketAddrV4::new(address, sip::PORT)
+const fn at(address: IpAddr) -> SocketAddr {
+    SocketAddr::new(address, sip::PORT)
 }
 
 /// A running Kamailio. Dropping it kills all its processes.
@@ -66,8 +72,7 @@ impl Kamailio {
 
     /// Starts one on `host`; returns once it answers.
     pub fn start(lab: &Lab, host: &Namespace, role: Role) -> Result<Self> {
-        let advertise =
-            role.advertise.map_or_else(String::new, |a| format!(" advertise {}:{}", a.ip(), a.port()));
+        let advertise = role.advertise.map_or_else(String::new, |address| format!(" advertise {address}"));
         let listen = ["udp", "tcp"].map(|t| format!("listen={t}:{}{advertise}\n", role.address)).concat();
         let text = TEMPLATE
             .replace("@NAME@", role.name)

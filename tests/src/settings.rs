@@ -1,6 +1,10 @@
 //! Configurations for the daemon under test.
 
-use std::{fmt::Write as _, net::Ipv4Addr, path::PathBuf};
+use std::{
+    fmt::Write as _,
+    net::{Ipv4Addr, Ipv6Addr},
+    path::PathBuf,
+};
 
 use crate::topology::{BACKUP, Lab, PRIMARY};
 
@@ -43,13 +47,15 @@ pub struct Target {
     pub ports: Option<String>,
     /// Its backup's `dedicated`.
     pub dedicated: bool,
+    /// The primary's and the backup's IPv6 addresses, where they have some.
+    pub ipv6: Option<(Ipv6Addr, Ipv6Addr)>,
 }
 
 impl Target {
     /// A SIP target, UDP and TCP, with a backup that is its own.
     pub fn new(name: &str, address: Ipv4Addr, backup: Ipv4Addr) -> Self {
         let services = r#"["sip"]"#.to_owned();
-        Self { name: name.to_owned(), address, services, backup, ports: None, dedicated: true }
+        Self { name: name.to_owned(), address, services, backup, ports: None, dedicated: true, ipv6: None }
     }
 
     /// Its one service is SIP over UDP: for servers that speak nothing else.
@@ -62,6 +68,12 @@ impl Target {
     #[must_use]
     pub fn shared(self) -> Self {
         Self { dedicated: false, ..self }
+    }
+
+    /// Both servers have an IPv6 address, too.
+    #[must_use]
+    pub fn dual_stack(self, primary: Ipv6Addr, backup: Ipv6Addr) -> Self {
+        Self { ipv6: Some((primary, backup)), ..self }
     }
 
     /// Its backup serves SIP over UDP on this port.
@@ -124,11 +136,15 @@ impl Target {
         // Writing into a String cannot fail.
         let _ = writeln!(text, "\n[[target]]");
         let _ = writeln!(text, "name     = {:?}", self.name);
-        let _ = writeln!(text, "address  = \"{}\"", self.address);
+        let (primary, backup) = match self.ipv6 {
+            Some((primary, backup)) => (format!(", \"{primary}\""), format!(", \"{backup}\"")),
+            None => (String::new(), String::new()),
+        };
+        let _ = writeln!(text, "address  = [\"{}\"{primary}]", self.address);
         let _ = writeln!(text, "services = {}", self.services);
         let _ = writeln!(text, "[[target.backup]]");
         let _ = writeln!(text, "name      = \"{}-backup\"", self.name);
-        let _ = writeln!(text, "address   = \"{}\"", self.backup);
+        let _ = writeln!(text, "address   = [\"{}\"{backup}]", self.backup);
         let _ = writeln!(text, "dedicated = {}", self.dedicated);
         if let Some(ports) = &self.ports {
             let _ = writeln!(text, "ports     = {ports}");

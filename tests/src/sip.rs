@@ -1,7 +1,7 @@
 //! As much SIP (RFC 3261) as the laboratory's own small clients and servers need: OPTIONS and its answer.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     time::{Duration, Instant},
 };
 
@@ -11,7 +11,8 @@ use anyhow::{Context as _, Result, bail};
 pub const PORT: u16 = 5060;
 
 /// An OPTIONS request. `number` is its CSeq, and makes its branch and Call-ID its own.
-pub fn options_request(transport: &str, from: SocketAddr, to: SocketAddrV4, number: u32) -> String {
+pub fn options_request(transport: &str, from: SocketAddr, to: impl Into<SocketAddr>, number: u32) -> String {
+    let to = to.into();
     format!(
         "OPTIONS sip:{to} SIP/2.0\r\n\
          Via: SIP/2.0/{transport} {from};branch=z9hG4bK-lab-{port}-{number};rport\r\n\
@@ -59,8 +60,10 @@ pub fn response(request: &str, status_line: &str, extra: &str) -> Option<String>
 }
 
 /// Sends one OPTIONS over UDP from where the calling thread is, and returns the answer.
-pub fn options(to: SocketAddrV4, limit: Duration) -> Result<String> {
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).context("bind a UDP socket")?;
+pub fn options(to: impl Into<SocketAddr>, limit: Duration) -> Result<String> {
+    let to = to.into();
+    let any = if to.is_ipv4() { IpAddr::from(Ipv4Addr::UNSPECIFIED) } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = UdpSocket::bind((any, 0)).context("bind a UDP socket")?;
     socket.connect(to).with_context(|| format!("connect to {to}"))?;
     socket.set_read_timeout(Some(limit)).context("set a time-out")?;
     let request = options_request("UDP", socket.local_addr()?, to, 1);
@@ -71,7 +74,8 @@ pub fn options(to: SocketAddrV4, limit: Duration) -> Result<String> {
 }
 
 /// Asks again and again, from where the calling thread is, until an answer comes.
-pub fn await_options(to: SocketAddrV4, limit: Duration) -> Result<String> {
+pub fn await_options(to: impl Into<SocketAddr>, limit: Duration) -> Result<String> {
+    let to = to.into();
     let end = Instant::now() + limit;
     loop {
         match options(to, Duration::from_millis(100)) {
@@ -89,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_response_copies_what_identifies_the_request() {
-        let to = SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 1), 5060);
+        let to = SocketAddr::from(([192, 0, 2, 1], 5060));
         let request = options_request("UDP", "192.0.2.9:4000".parse().unwrap(), to, 77);
         let response = response(&request, "200 OK", "X-Label: a\r\n").unwrap();
         assert_eq!(status(&response), Some(200));

@@ -2,7 +2,7 @@
 
 use std::{
     io::{ErrorKind, Read as _, Write as _},
-    net::{Ipv4Addr, SocketAddrV4, TcpStream},
+    net::{IpAddr, SocketAddr, TcpStream},
     time::{Duration, Instant},
 };
 
@@ -15,7 +15,7 @@ use crate::{netns::Namespace, sip};
 #[derive(Debug)]
 pub struct TcpClient {
     stream: TcpStream,
-    to: SocketAddrV4,
+    to: SocketAddr,
     number: u32,
 }
 
@@ -34,10 +34,17 @@ pub enum Outcome {
 
 impl TcpClient {
     /// Connects from `from` in `host`.
-    pub fn connect(host: &Namespace, from: Ipv4Addr, to: SocketAddrV4, limit: Duration) -> Result<Self> {
+    pub fn connect(
+        host: &Namespace,
+        from: impl Into<IpAddr>,
+        to: impl Into<SocketAddr>,
+        limit: Duration,
+    ) -> Result<Self> {
+        let (from, to) = (from.into(), to.into());
         let stream = host.enter(|| {
-            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).context("open a TCP socket")?;
-            socket.bind(&SocketAddrV4::new(from, 0).into()).with_context(|| format!("bind {from}"))?;
+            let socket =
+                Socket::new(Domain::for_address(to), Type::STREAM, None).context("open a TCP socket")?;
+            socket.bind(&SocketAddr::new(from, 0).into()).with_context(|| format!("bind {from}"))?;
             socket.connect_timeout(&to.into(), limit).with_context(|| format!("connect to {to}"))?;
             Ok(TcpStream::from(socket))
         })?;

@@ -6,7 +6,7 @@
 
 use std::{
     fs::File,
-    net::Ipv4Addr,
+    net::{Ipv4Addr, Ipv6Addr},
     path::{Path, PathBuf},
 };
 
@@ -23,6 +23,12 @@ pub const PRIMARY: Ipv4Addr = Ipv4Addr::new(10, 77, 2, 10);
 /// The backup proxy.
 pub const BACKUP: Ipv4Addr = Ipv4Addr::new(10, 77, 3, 10);
 
+/// The callers over IPv6, where [`Lab::speak_ipv6`] was called.
+pub const CALLERS6: Ipv6Addr = Ipv6Addr::new(0xfd77, 0, 0, 1, 0, 0, 0, 0x10);
+/// The primary proxy over IPv6.
+pub const PRIMARY6: Ipv6Addr = Ipv6Addr::new(0xfd77, 0, 0, 2, 0, 0, 0, 0x10);
+/// The backup proxy over IPv6.
+pub const BACKUP6: Ipv6Addr = Ipv6Addr::new(0xfd77, 0, 0, 3, 0, 0, 0, 0x10);
 /// The router's device towards the phones.
 pub const LAN: &str = "lan0";
 /// The router's device towards the primary.
@@ -90,6 +96,31 @@ impl Lab {
         add_address(&lab.primary, PRIMARY)?;
         add_address(&lab.backup, BACKUP)?;
         Ok(lab)
+    }
+
+    /// Gives everyone an IPv6 address as well: fd77:0:0:`subnet`::/64, the router is ::1 there.
+    pub fn speak_ipv6(&self) -> Result<()> {
+        let on = |host: &Namespace, device: &str| -> Result<()> {
+            for key in ["all", "default", device] {
+                host.sysctl(&format!("ipv6/conf/{key}/disable_ipv6"), "0")?;
+            }
+            Ok(())
+        };
+        self.router.sysctl("ipv6/conf/all/forwarding", "1")?;
+        for (host, device, address) in [
+            (&self.phones, LAN, CALLERS6),
+            (&self.primary, TO_PRIMARY, PRIMARY6),
+            (&self.backup, TO_BACKUP, BACKUP6),
+        ] {
+            let [a, b, c, subnet, ..] = address.segments();
+            let router = Ipv6Addr::new(a, b, c, subnet, 0, 0, 0, 1);
+            on(&self.router, device)?;
+            on(host, DEVICE)?;
+            self.router.ip(&format!("-6 address add {router}/64 dev {device} nodad"))?;
+            host.ip(&format!("-6 address add {address}/64 dev {DEVICE} nodad"))?;
+            host.ip(&format!("-6 route add default via {router} dev {DEVICE}"))?;
+        }
+        Ok(())
     }
 
     /// One more host behind the router: namespace `name` at 10.77.`subnet`.0/24, the router's device `srv<subnet>`.
