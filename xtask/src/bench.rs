@@ -31,10 +31,19 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let channel = setup::channel()?;
     let bench = || {
         let mut cargo = process::pinned(&channel, "cargo");
-        cargo.args(["bench", "-p", "failover-tests", "--bench", "bench"]);
+        cargo.args([
+            "bench",
+            "--profile",
+            "dev",
+            "--workspace",
+            "--exclude",
+            "failover-ebpf",
+            "--bench",
+            "bench",
+        ]);
         cargo
     };
-    step::step("benches, release build", || process::run(bench().arg("--no-run")))?;
+    step::step("build", || process::run(bench().arg("--no-run")))?;
     let mut cargo = bench();
     cargo.arg("--").args(&args.name);
     if let Some(file) = &args.json {

@@ -53,6 +53,9 @@ const fn at(subnet: u8, host: u8) -> SocketAddrV4 {
     SocketAddrV4::new(Ipv4Addr::new(10, 88, subnet, host), 5060)
 }
 
+/// A device of the router's that nothing is behind.
+pub const SPARE: &str = "spare";
+
 /// The network, taken away with this.
 pub struct Network {
     /// Where the frames come from.
@@ -103,6 +106,7 @@ impl Network {
             let (ip, mac) = (server.ip(), written(mac(subnet, host)));
             writeln!(batch, "neighbour add {ip} lladdr {mac} dev dev{subnet} nud permanent")?;
         }
+        writeln!(batch, "link add {SPARE} type veth peer name far-{SPARE}")?;
         writeln!(batch, "route add 100.64.0.0/10 via 10.88.1.254")?;
         let file = self.namespaces.dir().join("network.batch");
         std::fs::write(&file, batch).with_context(|| format!("write {}", file.display()))?;

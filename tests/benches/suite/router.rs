@@ -66,6 +66,11 @@ impl Router {
         Ok(self.dataplane.attach(device, Mode::Native)?)
     }
 
+    /// Takes it all away again.
+    pub fn close(self) -> Result<()> {
+        Ok(self.dataplane.remove()?)
+    }
+
     /// Runs the program on `frame` again and again, as [`repeat`](super::programs::repeat) does.
     pub fn repeat(&self, frame: &Frame, ingress: u32, repeats: u32, action: Action) -> Result<Duration> {
         let start = Instant::now();
