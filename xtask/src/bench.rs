@@ -10,6 +10,10 @@ use crate::{
     step,
 };
 
+/// What is measured runs in the kernel, and is optimised whatever the profile. For what starts it there, the profile
+/// and the packages of the tests do, and are compiled once for both.
+const BENCH: &str = "bench --profile dev --workspace --exclude failover-ebpf --bench bench";
+
 /// Arguments of `cargo xtask bench`.
 #[derive(clap::Args)]
 pub struct Args {
@@ -31,16 +35,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let channel = setup::channel()?;
     let bench = || {
         let mut cargo = process::pinned(&channel, "cargo");
-        cargo.args([
-            "bench",
-            "--profile",
-            "dev",
-            "--workspace",
-            "--exclude",
-            "failover-ebpf",
-            "--bench",
-            "bench",
-        ]);
+        cargo.args(BENCH.split(' '));
         cargo
     };
     step::step("build", || process::run(bench().arg("--no-run")))?;
