@@ -66,6 +66,11 @@ impl Router {
         Ok(self.dataplane.attach(device, Mode::Native)?)
     }
 
+    /// Detaches from it.
+    pub fn detach(&mut self, device: &str) -> Result<()> {
+        Ok(self.dataplane.detach(device)?)
+    }
+
     /// Takes it all away again.
     pub fn close(self) -> Result<()> {
         Ok(self.dataplane.remove()?)
