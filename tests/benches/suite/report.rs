@@ -128,6 +128,9 @@ impl Report {
     /// How many rows do what is asked of them.
     pub fn verdict(&self) -> String {
         let met: Vec<bool> = self.rows.iter().filter_map(|row| self.met(row)).collect();
+        if met.is_empty() {
+            return "no row has a limit".to_owned();
+        }
         let good = met.iter().filter(|met| **met).count();
         format!("{good} of the {} rows with a limit keep it", met.len())
     }
