@@ -8,7 +8,7 @@ use aya_ebpf::{
     helpers::bpf_fib_lookup,
 };
 use failover_common::{
-    bench::FloorKey,
+    bench::{FloorKey, FloorValue},
     checksum::Difference,
     key::{TCP, UDP},
 };
@@ -78,29 +78,11 @@ pub fn parse(packet: &Packet) -> Result<Headers, OutOfBounds> {
 #[inline(always)]
 pub fn forward(packet: &mut Packet) -> Result<(), OutOfBounds> {
     let Headers { ip, ports, protocol } = parse(packet)?;
-    let (source, destination) = (address(ip[6], ip[7]), address(ip[8], ip[9]));
+    let destination = address(ip[8], ip[9]);
     let key = FloorKey { address: destination, port: ports[1].to_ne_bytes(), protocol, reserved: 0 };
     // SAFETY: the element is read before the program ends, and RCU keeps it until then.
     let server = unsafe { maps::FLOOR.get(key) }.ok_or(OutOfBounds)?;
-    let mut fib = Fib {
-        family: AF_INET,
-        protocol,
-        ports: [ports[0], u16::from_ne_bytes(server.port)],
-        total_len: u16::from_be(ip[1]),
-        ifindex: packet.ingress(),
-        tos: 0,
-        source: [u32::from_ne_bytes(source), 0, 0, 0],
-        destination: [u32::from_ne_bytes(server.address), 0, 0, 0],
-        vlan: 0,
-        source_mac: [0; 3],
-        destination_mac: [0; 3],
-    };
-    let params: *mut Fib = &raw mut fib;
-    // SAFETY: `params` points to a whole, initialised structure of the kernel's size (asserted above).
-    let answer = unsafe { bpf_fib_lookup(packet.context(), params.cast(), FIB_LEN, 0) };
-    if u32::try_from(answer) != Ok(BPF_FIB_LKUP_RET_SUCCESS) {
-        return Err(OutOfBounds);
-    }
+    let fib = route(packet, &ip, ports[0], protocol, server)?;
 
     let addresses = Difference::none().address(destination, server.address);
     let both = addresses.word(u16::from_be(ports[1]), u16::from_be_bytes(server.port));
@@ -119,6 +101,37 @@ pub fn forward(packet: &mut Packet) -> Result<(), OutOfBounds> {
     packet.write(0, fib.destination_mac)?;
     packet.write(6, fib.source_mac)?;
     maps::DEVICES.redirect(fib.ifindex, 0).map(|_| ()).map_err(|_| OutOfBounds)
+}
+
+/// What the FIB says about the packet when `server` is its destination.
+#[inline(always)]
+fn route(
+    packet: &Packet,
+    ip: &[u16; 10],
+    source_port: u16,
+    protocol: u8,
+    server: &FloorValue,
+) -> Result<Fib, OutOfBounds> {
+    let mut fib = Fib {
+        family: AF_INET,
+        protocol,
+        ports: [source_port, u16::from_ne_bytes(server.port)],
+        total_len: u16::from_be(ip[1]),
+        ifindex: packet.ingress(),
+        tos: 0,
+        source: [u32::from_ne_bytes(address(ip[6], ip[7])), 0, 0, 0],
+        destination: [u32::from_ne_bytes(server.address), 0, 0, 0],
+        vlan: 0,
+        source_mac: [0; 3],
+        destination_mac: [0; 3],
+    };
+    let params: *mut Fib = &raw mut fib;
+    // SAFETY: `params` points to a whole, initialised structure of the kernel's size (asserted above).
+    let answer = unsafe { bpf_fib_lookup(packet.context(), params.cast(), FIB_LEN, 0) };
+    if u32::try_from(answer) != Ok(BPF_FIB_LKUP_RET_SUCCESS) {
+        return Err(OutOfBounds);
+    }
+    Ok(fib)
 }
 
 /// One more frame has arrived.
