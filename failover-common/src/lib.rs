@@ -5,6 +5,7 @@
 //! meaning. A change of layout raises [`names::ABI_VERSION`].
 #![cfg_attr(not(test), no_std)]
 
+pub mod bench;
 pub mod checksum;
 pub mod event;
 pub mod key;

@@ -196,7 +196,7 @@ fn pins(laboratory: &str) -> PathBuf {
 }
 
 /// Heavy laboratories run alone; quick ones run together. The lock goes with the returned file.
-fn take_turn(weight: Weight) -> Result<File> {
+pub fn take_turn(weight: Weight) -> Result<File> {
     let path = std::env::temp_dir().join("failover-laboratory.lock");
     let file = File::create(&path).with_context(|| format!("open {}", path.display()))?;
     let free = match weight {

@@ -1,5 +1,6 @@
 //! `cargo xtask`: everything that is done to this workspace. A file per sub-command.
 
+mod bench;
 mod interrupt;
 mod process;
 mod run;
@@ -30,6 +31,8 @@ enum Task {
     Test(test::Args),
     /// Set up, then watch a primary die under real calls; with `-- -c FILE`, run the daemon on this machine
     Run(run::Args),
+    /// Set up, then measure what packets cost: `datapath`, `veth`, or both
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         Task::Setup => setup::run(setup::Scope::Everything),
         Task::Test(args) => test::run(&args),
         Task::Run(args) => run::run(&args),
+        Task::Bench(args) => bench::run(&args),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,6 +12,7 @@
 
 mod attach;
 mod availability;
+pub mod bench;
 mod counters;
 mod error;
 mod host;

@@ -35,6 +35,18 @@ impl Dataplane {
         after.truncate(result.data_size_out as usize);
         Ok(TestRun { action: result.return_value, frame: after })
     }
+
+    /// Runs the program as often, each time on the frame as the time before left it; what the last run ended in.
+    pub fn test_run_repeatedly(&self, frame: &[u8], ingress: u32, repeats: u32) -> Result<u32, Error> {
+        let context = context(frame.len() as u32, ingress);
+        let options = TestRunOptions {
+            data_in: Some(frame),
+            ctx_in: Some(&context),
+            repeat: repeats,
+            ..TestRunOptions::new()
+        };
+        Ok(self.program()?.test_run(options).map_err(fails)?.return_value)
+    }
 }
 
 /// A `struct xdp_md` (linux/bpf.h): data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.

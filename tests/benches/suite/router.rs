@@ -1,0 +1,118 @@
+//! The router's own program, loaded and configured as the daemon does it.
+
+use std::{
+    collections::BTreeSet,
+    fmt::Write as _,
+    net::SocketAddrV4,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use aya::programs::{ProgramFd, ProgramInfo};
+use failover_common::{names, reason::Reason};
+use failover_user::{
+    config::{
+        self,
+        model::{Mode, Target},
+    },
+    dataplane::{Dataplane, Desired, Events, Options},
+    director::Place,
+};
+
+use super::{
+    network::{self, ALSO_STEERED, DEDICATED, IDLE, SERVING, SHARED, STEERED, STEERED_ALONE},
+    packets::Frame,
+    programs::Action,
+};
+
+/// What the daemon has room for when nothing else is said.
+pub const FLOWS: u32 = 262_144;
+
+/// The router, seen from a thread in its namespace.
+pub struct Router {
+    /// The program.
+    pub program: ProgramFd,
+    dataplane: Dataplane,
+    targets: Vec<Target>,
+    // Open, as the daemon keeps it.
+    _events: Events,
+}
+
+impl Router {
+    /// Loads the program with room for `flows` flows; nothing is attached.
+    pub fn open(pins: PathBuf, flows: u32) -> Result<Self> {
+        let targets = targets()?;
+        let program = pins.join(format!("v{}", names::ABI_VERSION)).join(names::PROGRAM_XDP);
+        let options = Options { bpffs_dir: pins, max_flows: flows, targets: &targets };
+        let (mut dataplane, events) = Dataplane::open(&options)?;
+        let devices = [network::PHONES, network::PRIMARIES, network::BACKUPS];
+        let devices: Result<BTreeSet<u32>> =
+            devices.iter().map(|subnet| network::index(&format!("dev{subnet}"))).collect();
+        dataplane.redirect_to(&devices?)?;
+        let places: Vec<Place> = targets
+            .iter()
+            .map(|target| Place { serving: u8::from(target.addresses.first() != *SERVING.ip()), live: 0b11 })
+            .collect();
+        dataplane.sync(Desired { targets: &targets, places: &places }, false)?;
+        let program = ProgramInfo::from_pin(&program)
+            .and_then(|info| info.fd())
+            .with_context(|| format!("open {}", program.display()))?;
+        Ok(Self { program, dataplane, targets, _events: events })
+    }
+
+    /// Attaches to the device, natively.
+    pub fn attach(&mut self, device: &str) -> Result<()> {
+        Ok(self.dataplane.attach(device, Mode::Native)?)
+    }
+
+    /// Detaches from it.
+    pub fn detach(&mut self, device: &str) -> Result<()> {
+        Ok(self.dataplane.detach(device)?)
+    }
+
+    /// Takes it all away again.
+    pub fn close(self) -> Result<()> {
+        Ok(self.dataplane.remove()?)
+    }
+
+    /// Runs the program on `frame` again and again, as [`repeat`](super::programs::repeat) does.
+    pub fn repeat(&self, frame: &Frame, ingress: u32, repeats: u32, action: Action) -> Result<Duration> {
+        let start = Instant::now();
+        let ended = self.dataplane.test_run_repeatedly(&frame.bytes, ingress, repeats)?;
+        let time = start.elapsed();
+        action.expect(ended)?;
+        Ok(time)
+    }
+
+    /// How many packets were counted so far, about `target` (`None`: about no target).
+    pub fn counted(&self, target: Option<SocketAddrV4>, reason: Reason) -> Result<u64> {
+        let counts = match target {
+            None => self.dataplane.router_counts()?,
+            Some(primary) => {
+                let Some(target) =
+                    self.targets.iter().find(|target| target.addresses.first() == *primary.ip())
+                else {
+                    bail!("no target has the address {}", primary.ip());
+                };
+                self.dataplane.counts(target)?
+            }
+        };
+        Ok(counts.0.iter().find(|(counted, _)| *counted == reason).map_or(0, |(_, counter)| counter.packets))
+    }
+}
+
+fn targets() -> Result<Vec<Target>> {
+    let mut text = "[router]\ninterfaces = [\"dev1\"]\n".to_owned();
+    for (primary, backup) in
+        [(STEERED, SHARED), (ALSO_STEERED, SHARED), (SERVING, IDLE), (STEERED_ALONE, DEDICATED)]
+    {
+        let (primary, backup, dedicated) = (primary.ip(), backup.ip(), primary == STEERED_ALONE);
+        writeln!(text, "[[target]]\nname = \"{primary}\"\naddress = \"{primary}\"\nservices = [\"sip\"]")?;
+        writeln!(
+            text,
+            "[[target.backup]]\nname = \"{backup}\"\naddress = \"{backup}\"\ndedicated = {dedicated}"
+        )?;
+    }
+    Ok(config::parse("bench.toml", &text).context("the benches' configuration")?.config.targets)
+}

@@ -1,0 +1,50 @@
+//! `cargo xtask bench`: what packets cost, on this machine.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+
+use crate::{
+    process,
+    setup::{self, Scope},
+    step,
+};
+
+/// What is measured runs in the kernel, and is optimised whatever the profile. For what starts it there, the profile
+/// and the packages of the tests do, and are compiled once for both.
+const BENCH: &str = "bench --profile dev --workspace --exclude failover-ebpf --bench bench";
+
+/// Arguments of `cargo xtask bench`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only this bench: `datapath` or `veth`
+    name: Option<String>,
+    /// Write the rows to FILE, too
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Sets up, builds, and measures.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        bail!(
+            "the benches load BPF programs and make network namespaces, and only root may do that; type: sudo -E env PATH=\"$PATH\" cargo xtask bench"
+        );
+    }
+    setup::run(Scope::Everything)?;
+    let channel = setup::channel()?;
+    let bench = || {
+        let mut cargo = process::pinned(&channel, "cargo");
+        cargo.args(BENCH.split(' '));
+        cargo
+    };
+    step::step("build", || process::run(bench().arg("--no-run")))?;
+    let mut cargo = bench();
+    cargo.arg("--").args(&args.name);
+    if let Some(file) = &args.json {
+        // Cargo starts the bench in another folder.
+        let file = std::path::absolute(file).with_context(|| format!("find {}", file.display()))?;
+        cargo.arg("--json").arg(file);
+    }
+    step::step("measuring: leave the machine alone meanwhile", || process::run(&mut cargo))
+}
