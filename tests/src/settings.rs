@@ -49,13 +49,24 @@ pub struct Target {
     pub dedicated: bool,
     /// The primary's and the backup's IPv6 addresses, where they have some.
     pub ipv6: Option<(Ipv6Addr, Ipv6Addr)>,
+    /// `failback = "manual"`.
+    pub manual_failback: bool,
 }
 
 impl Target {
     /// A SIP target, UDP and TCP, with a backup that is its own.
     pub fn new(name: &str, address: Ipv4Addr, backup: Ipv4Addr) -> Self {
         let services = r#"["sip"]"#.to_owned();
-        Self { name: name.to_owned(), address, services, backup, ports: None, dedicated: true, ipv6: None }
+        Self {
+            name: name.to_owned(),
+            address,
+            services,
+            backup,
+            ports: None,
+            dedicated: true,
+            ipv6: None,
+            manual_failback: false,
+        }
     }
 
     /// Its one service is SIP over UDP: for servers that speak nothing else.
@@ -68,6 +79,12 @@ impl Target {
     #[must_use]
     pub fn shared(self) -> Self {
         Self { dedicated: false, ..self }
+    }
+
+    /// It returns to its primary when an operator says so.
+    #[must_use]
+    pub fn manual_failback(self) -> Self {
+        Self { manual_failback: true, ..self }
     }
 
     /// Both servers have an IPv6 address, too.
@@ -142,6 +159,9 @@ impl Target {
         };
         let _ = writeln!(text, "address  = [\"{}\"{primary}]", self.address);
         let _ = writeln!(text, "services = {}", self.services);
+        if self.manual_failback {
+            let _ = writeln!(text, "failback = \"manual\"");
+        }
         let _ = writeln!(text, "[[target.backup]]");
         let _ = writeln!(text, "name      = \"{}-backup\"", self.name);
         let _ = writeln!(text, "address   = [\"{}\"{backup}]", self.backup);

@@ -156,6 +156,27 @@ fn servers_reach_each_other_whoever_serves() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn with_manual_failback_the_backup_serves_until_the_operator_says_auto() -> Result<()> {
+    let lab = Lab::new(Weight::Quick)?;
+    let primary = Responder::start(&lab.primary, PARIS, "primary")?;
+    let _backup = Responder::start(&lab.backup, BACKUP_SIP, "backup")?;
+    let settings = Settings::empty(&lab).with(paris().manual_failback()).probe(QUICK_PROBE);
+    let daemon = Daemon::start_with_redirect(&lab, &settings)?;
+    drop(primary);
+    daemon.wait_serving("paris", "backup", SWITCH)?;
+    let _primary = Responder::start(&lab.primary, PARIS, "primary")?;
+    let target = process::wait_for("a primary that is up", SWITCH, || {
+        let target = daemon.target("paris")?;
+        Ok((target["health"] == "up").then_some(target))
+    })?;
+    assert_eq!((&target["serving"], &target["admin"]), (&"backup".into(), &"auto".into()), "{target}");
+    assert!(target["reason"].as_str().is_some_and(|reason| reason.contains("target auto")), "{target}");
+    daemon.run(&["target", "auto", "paris"])?;
+    daemon.wait_serving("paris", "primary", SWITCH)?;
+    Ok(())
+}
+
 /// Two targets, one backup host; `ports` tell them apart, or do not.
 #[test]
 fn a_target_that_asks_another_one_is_answered_by_its_backup_from_the_address_it_asked() -> Result<()> {

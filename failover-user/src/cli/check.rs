@@ -13,7 +13,8 @@ use crate::{
     config::{
         ConfigError, Loaded,
         model::{
-            Addresses, AllDown, Backup, Family, Interface, Probe, Require, Router, Service, StatusSet, Target,
+            Addresses, AllDown, Backup, Failback, Family, Interface, Probe, Require, Router, Service,
+            StatusSet, Target,
         },
     },
     control::message::SCHEMA,
@@ -92,7 +93,7 @@ fn target(target: &Target) -> String {
     line(&mut out, "probed", probed(target));
     line(&mut out, "alive", format!("SIP status {}", statuses(&target.probe.sip_alive)));
     line(&mut out, "down", down(target));
-    line(&mut out, "up again", up(&target.probe));
+    line(&mut out, "up again", up(target));
     line(&mut out, "none healthy", all_down(target.all_down));
     out
 }
@@ -147,13 +148,18 @@ fn down(target: &Target) -> String {
     format!("after {failures}{which}{at}: at worst {} after death", format_duration(worst_detection(probe)))
 }
 
-fn up(probe: &Probe) -> String {
+fn up(target: &Target) -> String {
+    let probe = &target.probe;
     let answers = match probe.rise.get() {
         1 => "1 answer".to_owned(),
         n => format!("{n} answers in a row"),
     };
     let least = format_duration(least_recovery(probe));
-    format!("after {answers}, at least {least} after the first; packets return to the primary at once")
+    let returns = match target.failback {
+        Failback::Immediate => "at once",
+        Failback::Manual => "when an operator says `failover target auto`",
+    };
+    format!("after {answers}, at least {least} after the first; packets return to the primary {returns}")
 }
 
 fn statuses(set: &StatusSet) -> String {
@@ -196,6 +202,10 @@ fn target_json(target: &Target) -> Value {
         "addresses": all(target.addresses),
         "services": services.map(|service| service_json(target, service)).collect::<Vec<_>>(),
         "backups": target.backups.iter().map(backup).collect::<Vec<_>>(),
+        "failback": match target.failback {
+            Failback::Immediate => "immediate",
+            Failback::Manual => "manual",
+        },
         "all_down": match target.all_down {
             AllDown::Primary => "primary",
             AllDown::Backup => "backup",

@@ -68,6 +68,8 @@ pub struct Target {
     pub addresses: Addresses,
     /// At least one; (transport, port) unique.
     pub services: Vec<Service>,
+    /// When packets return to the primary.
+    pub failback: Failback,
     /// What happens when no server is healthy.
     pub all_down: AllDown,
     /// How many of the services decide.
@@ -127,6 +129,16 @@ pub struct Backup {
     pub ports: Vec<u16>,
     /// The address serves this target alone.
     pub dedicated: bool,
+}
+
+/// When a target's signalling returns to a primary that is healthy again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Failback {
+    /// At once.
+    #[default]
+    Immediate,
+    /// When the operator says so: `failover target auto NAME`.
+    Manual,
 }
 
 /// What happens to a target's signalling when none of its servers is healthy.

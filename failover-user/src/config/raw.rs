@@ -10,7 +10,7 @@ use toml::{
 
 use super::{
     error::{Problem, Problems},
-    model::{AllDown, Interface, Mode, Require, Service, StatusSet},
+    model::{AllDown, Failback, Interface, Mode, Require, Service, StatusSet},
     scalar,
     section::{Said, Section, Word, quoted},
     service::{self, PortOverride},
@@ -48,6 +48,7 @@ pub(super) struct RawTarget {
     pub name: Said<String>,
     pub address: Said<Vec<Spanned<IpAddr>>>,
     pub services: Said<Vec<Spanned<Service>>>,
+    pub failback: Said<Failback>,
     pub all_down: Said<AllDown>,
     pub require: Said<Require>,
     pub probe: RawProbe,
@@ -215,6 +216,11 @@ fn target(section: &Section<'_>, problems: &mut Problems) -> RawTarget {
         name: section.read("name", problems, |word, problems| scalar::name(word, &[], problems)),
         address: section.read("address", problems, scalar::addresses),
         services: section.read("services", problems, service::services),
+        failback: section.read("failback", problems, |word, problems| {
+            let words = [("immediate", Failback::Immediate), ("manual", Failback::Manual)];
+            let drain = "write \"manual\", and let an operator choose the hour, or \"immediate\"";
+            word.choice(&words, &[("drain", drain)], problems)
+        }),
         all_down: section.read("all_down", problems, |word, problems| {
             let words = [("primary", AllDown::Primary), ("backup", AllDown::Backup), ("drop", AllDown::Drop)];
             word.choice(&words, &[], problems)
@@ -230,13 +236,8 @@ fn target(section: &Section<'_>, problems: &mut Problems) -> RawTarget {
 /// The words that have one possible value today.
 fn single_words(section: &Section<'_>, problems: &mut Problems) {
     const NAT: &str = "write \"nat\"";
-    const IMMEDIATE: &str =
-        "write \"immediate\": a target's packets return to its primary as soon as it is up again";
     section.read("steer", problems, |word, problems| {
         word.choice(&[("nat", ())], &[("l2", NAT), ("ipip", NAT)], problems)
-    });
-    section.read("failback", problems, |word, problems| {
-        word.choice(&[("immediate", ())], &[("drain", IMMEDIATE), ("manual", IMMEDIATE)], problems)
     });
     section.read("affinity", problems, |word, problems| {
         word.choice(&[("flow", ())], &[("call", "write \"flow\"")], problems)

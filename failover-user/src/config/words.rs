@@ -36,7 +36,7 @@ pub(super) const ROUTER: Words = Words {
 pub(super) const INTERFACE: Words =
     Words { table: "an interface", known: &["name", "mode"], later: &[], foreign: &[] };
 
-const IDLE: &str = "leave it out: it is for draining, and failback is \"immediate\" today";
+const IDLE: &str = "leave it out: it is for draining, and failback is \"immediate\" or \"manual\" today";
 
 /// `[[target]]`.
 pub(super) const TARGET: Words = Words {

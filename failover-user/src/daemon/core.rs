@@ -23,7 +23,7 @@ use super::{
     kernel_events::{KernelEvents, client},
     lived::Lived,
     start::Started,
-    targets::{Means, TargetState},
+    targets::{Cause, Means, TargetState},
 };
 use crate::{
     config::model::Config,
@@ -163,7 +163,7 @@ impl Core {
     }
 
     /// One target, anew.
-    pub(super) fn refresh(&mut self, index: usize, explain: bool) {
+    pub(super) fn refresh(&mut self, index: usize, cause: Cause) {
         let (Some(target), Some(state)) = (self.config.targets.get(index), self.targets.get_mut(index))
         else {
             return;
@@ -175,14 +175,14 @@ impl Core {
                 orders: &self.orders,
                 dataplane: &mut self.dataplane,
                 journal: &self.journal,
-                explain,
+                cause,
             },
         );
     }
 
     /// Every target, anew.
     pub(super) fn refresh_all(&mut self) {
-        (0..self.targets.len()).for_each(|index| self.refresh(index, false));
+        (0..self.targets.len()).for_each(|index| self.refresh(index, Cause::Nothing));
     }
 
     /// The index of the target of this name.
@@ -207,7 +207,7 @@ impl Core {
             self.warn(format!("a probe could not be sent, which says nothing about its server: {said}"));
         }
         for index in self.fleet.served_by(id) {
-            self.refresh(index, changed);
+            self.refresh(index, if changed { Cause::Health } else { Cause::Nothing });
         }
     }
 
@@ -244,7 +244,7 @@ impl Core {
             reason: set.reason.clone(),
             ..Draft::default()
         });
-        self.refresh(index, true);
+        self.refresh(index, Cause::Operator);
         self.target_status(index)
     }
 
@@ -260,7 +260,7 @@ impl Core {
                         ..Draft::default()
                     });
                     if let Ok(index) = self.find(&name) {
-                        self.refresh(index, true);
+                        self.refresh(index, Cause::Operator);
                     }
                 }
             }

@@ -74,6 +74,8 @@ impl TargetState {
             primary: self.primary,
             backups: &self.backups,
             now: self.serves,
+            failback: target.failback,
+            told: with.cause == Cause::Operator,
         };
         let (serves, why) = director::decide(&situation);
         let words = match (&order, order.state) {
@@ -89,7 +91,7 @@ impl TargetState {
             self.serves = serves;
             self.since = Timestamp::now();
             self.reason = words;
-        } else if with.explain {
+        } else if with.cause != Cause::Nothing {
             self.reason = words;
         }
     }
@@ -129,8 +131,19 @@ pub struct Means<'a> {
     pub dataplane: &'a mut Dataplane,
     /// The history.
     pub journal: &'a Journal,
-    /// Whether an unchanged decision gets new words: its cause is another one.
-    pub explain: bool,
+    /// What asks for the decision: an unchanged one gets new words where its cause is another one.
+    pub cause: Cause,
+}
+
+/// What asks for a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Nothing that is worth new words.
+    Nothing,
+    /// A server's health has changed.
+    Health,
+    /// The operator has spoken, or an order of his has ended.
+    Operator,
 }
 
 /// The server's name in events.

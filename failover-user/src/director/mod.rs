@@ -3,7 +3,8 @@
 //! ```text
 //!  admin primary ───────────────────────────────▶ primary
 //!  admin disabled ──────────▶ a healthy backup? ─▶ it        (the one that serves stays: no pre-emption)
-//!  admin auto ─ primary up, suspect ────────────▶ primary
+//!  admin auto ─ primary up, suspect ────────────▶ primary   (failback manual: the backup that serves, while it is
+//!                                                            healthy, until the operator says `auto` again)
 //!             ─ unknown ────────────────────────▶ whoever serves now
 //!             ─ recovering ─ a backup serves well ▶ it
 //!             ─ down ───────▶ a healthy backup? ─▶ it
@@ -13,7 +14,11 @@
 //! Never worse than nothing: a backup of which nothing good is known gets no packet, unless `all_down` says so. One
 //! that answers again (`recovering`) is good enough where the alternative is a primary that does not answer.
 
-use crate::{config::model::AllDown, control::message::Admin, health::Health};
+use crate::{
+    config::model::{AllDown, Failback},
+    control::message::Admin,
+    health::Health,
+};
 
 /// Who serves a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -51,6 +56,8 @@ pub enum Why {
     Operator,
     /// The primary does not answer, and no backup does: `all_down`.
     AllDown,
+    /// The primary answers again, and `failback = "manual"`.
+    FailbackManual,
     /// The operator disabled the primary, and no backup is healthy: `all_down`.
     DisabledWithoutBackup,
 }
@@ -68,6 +75,10 @@ pub struct Situation<'a> {
     pub backups: &'a [Health],
     /// Who serves now.
     pub now: Serves,
+    /// Whether a healthy primary gets its packets back by itself.
+    pub failback: Failback,
+    /// The operator has just spoken, or an order of his has ended.
+    pub told: bool,
 }
 
 /// Decides who serves.
@@ -78,7 +89,10 @@ pub fn decide(situation: &Situation<'_>) -> (Serves, Why) {
             Some(backup) => (backup, Why::Operator),
             None => situation.without_backup(Why::DisabledWithoutBackup),
         },
-        (Admin::Auto, Health::Up | Health::Suspect) => (Serves::Primary, Why::PrimaryHealthy),
+        (Admin::Auto, Health::Up | Health::Suspect) => match situation.kept() {
+            Some(backup) => (backup, Why::FailbackManual),
+            None => (Serves::Primary, Why::PrimaryHealthy),
+        },
         (Admin::Auto, Health::Unknown) => (situation.now, Why::PrimaryUnknown),
         (Admin::Auto, Health::Recovering) => match (situation.now, situation.backup()) {
             (Serves::Backup(_), Some(backup)) => (backup, Why::PrimaryRecovering),
@@ -92,6 +106,12 @@ pub fn decide(situation: &Situation<'_>) -> (Serves, Why) {
 }
 
 impl Situation<'_> {
+    /// The backup that goes on serving although the primary is healthy.
+    fn kept(&self) -> Option<Serves> {
+        let manual = self.failback == Failback::Manual && !self.told;
+        self.backup().filter(|backup| manual && *backup == self.now)
+    }
+
     /// The backup that should serve, if any should: the one that does, while nothing bad is known of it; else the
     /// first healthy one; else the first that answers again, though not for long: it is asked for only where the
     /// primary does not answer at all, or must not serve.
@@ -158,6 +178,9 @@ impl Why {
             Self::PrimaryUnknown => "nothing is known of the primary yet".into(),
             Self::PrimaryDown => said.to_owned(),
             Self::PrimaryRecovering => "the primary answers again, but not for long enough yet".into(),
+            Self::FailbackManual => {
+                "the primary answers again; failback is manual: `failover target auto` returns to it".into()
+            }
             Self::Operator => "the operator said so".into(),
             Self::AllDown => format!("no server is healthy (all_down decides); primary: {said}"),
             Self::DisabledWithoutBackup => {

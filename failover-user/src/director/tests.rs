@@ -2,8 +2,13 @@ use super::*;
 
 const HEALTHS: [Health; 5] = [Health::Unknown, Health::Up, Health::Suspect, Health::Down, Health::Recovering];
 
+fn situation(admin: Admin, primary: Health, backups: &[Health], now: Serves) -> Situation<'_> {
+    let (all_down, failback) = (AllDown::Primary, Failback::Immediate);
+    Situation { admin, all_down, primary, backups, now, failback, told: false }
+}
+
 fn auto(primary: Health, backups: &[Health], now: Serves) -> (Serves, Why) {
-    decide(&Situation { admin: Admin::Auto, all_down: AllDown::Primary, primary, backups, now })
+    decide(&situation(Admin::Auto, primary, backups, now))
 }
 
 #[test]
@@ -58,7 +63,7 @@ fn with_nobody_healthy_the_policy_decides() {
         for (admin, why) in [(Admin::Auto, Why::AllDown), (Admin::Disabled, Why::DisabledWithoutBackup)] {
             let backups = [Health::Down, Health::Down];
             let situation =
-                Situation { admin, all_down, primary: Health::Down, backups: &backups, now: Serves::Primary };
+                Situation { all_down, ..situation(admin, Health::Down, &backups, Serves::Primary) };
             assert_eq!(decide(&situation), (expected, why));
         }
     }
@@ -82,7 +87,7 @@ fn no_situation_steers_to_a_bad_backup() {
 }
 
 fn check(admin: Admin, primary: Health, backups: &[Health], now: Serves) {
-    let situation = Situation { admin, all_down: AllDown::Primary, primary, backups, now };
+    let situation = situation(admin, primary, backups, now);
     let (serves, why) = decide(&situation);
     if let Serves::Backup(n) = serves {
         let kept = now == serves && (backups[n] == Health::Unknown || why == Why::PrimaryUnknown);
@@ -94,6 +99,26 @@ fn check(admin: Admin, primary: Health, backups: &[Health], now: Serves) {
     }
     // Once decided, nothing changes of itself.
     assert_eq!(decide(&Situation { now: serves, ..situation }).0, serves, "{situation:?}");
+}
+
+#[test]
+fn manual_failback_waits_for_the_operator() {
+    let manual = |primary, backups, now, told| {
+        let failback = Failback::Manual;
+        decide(&Situation { failback, told, ..situation(Admin::Auto, primary, backups, now) })
+    };
+    let up = [Health::Up];
+    for primary in [Health::Up, Health::Suspect] {
+        let kept = (Serves::Backup(0), Why::FailbackManual);
+        assert_eq!(manual(primary, &up, Serves::Backup(0), false), kept);
+        assert_eq!(manual(primary, &[Health::Unknown], Serves::Backup(0), false), kept);
+        let returns = (Serves::Primary, Why::PrimaryHealthy);
+        assert_eq!(manual(primary, &up, Serves::Backup(0), true), returns, "he has spoken");
+        assert_eq!(manual(primary, &up, Serves::Primary, false), returns);
+        assert_eq!(manual(primary, &[Health::Down], Serves::Backup(0), false), returns, "a dead backup");
+        assert_eq!(manual(primary, &[Health::Down, Health::Up], Serves::Backup(0), false), returns);
+    }
+    assert_eq!(manual(Health::Down, &up, Serves::Primary, false).0, Serves::Backup(0));
 }
 
 #[test]

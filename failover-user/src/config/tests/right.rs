@@ -4,7 +4,8 @@ use std::{num::NonZeroU8, path::Path, time::Duration};
 
 use super::{BACKUP, ROUTER, TARGET, file, right};
 use crate::config::model::{
-    Addresses, AllDown, Interface, Mode, Require, Service, ServiceKind, StatusSet, Target, Transport,
+    Addresses, AllDown, Failback, Interface, Mode, Require, Service, ServiceKind, StatusSet, Target,
+    Transport,
 };
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -95,10 +96,11 @@ fn a_probe_is_merged_word_by_word() {
 
 #[test]
 fn defaults_give_way_to_the_target() {
-    let defaults = "[defaults]\nservices = [\"sip/udp\"]\nall_down = \"drop\"\nrequire = \"any\"\n";
+    let defaults = "[defaults]\nservices = [\"sip/udp\"]\nfailback = \"manual\"\nall_down = \"drop\"\nrequire = \"any\"\n";
     let target = only_target(&format!("{ROUTER}{defaults}{TARGET}{BACKUP}"));
     assert_eq!(target.services, [sip(Transport::Udp, 5060)]);
     assert_eq!((target.all_down, target.require), (AllDown::Drop, Require::Any));
+    assert_eq!(target.failback, Failback::Manual);
     let own = "services = [\"sip/tcp\"]\nall_down = \"backup\"\nrequire = \"all\"\n";
     let target = only_target(&format!("{ROUTER}{defaults}{TARGET}{own}{BACKUP}"));
     assert_eq!(target.services, [sip(Transport::Tcp, 5060)]);
