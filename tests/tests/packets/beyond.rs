@@ -184,19 +184,19 @@ fn others_errors() -> Vec<Fixture> {
         leave("not to the packet's sender", bent(|bytes| bytes[57] ^= 1), Reason::NotOurs),
         leave(
             "about a shared backup that the phone never asked",
-            { error(*SHARED.ip(), BACKUPS, PORT_UNREACHABLE, &udp(PHONE, SHARED), 28) },
+            error(*SHARED.ip(), BACKUPS, PORT_UNREACHABLE, &udp(PHONE, SHARED), 28),
             Reason::NoReturn,
         ),
         leave(
             "about the daemon's own probe",
-            { error(*PARIS_BACKUP.ip(), BACKUPS, PORT_UNREACHABLE, &udp(PROBE, PARIS_BACKUP), 28) },
+            error(*PARIS_BACKUP.ip(), BACKUPS, PORT_UNREACHABLE, &udp(PROBE, PARIS_BACKUP), 28),
             Reason::OwnProbe,
         )
         .probed_from(PROBE, false),
         leave(
             "a backup's about its own primary",
-            { error(*PARIS_BACKUP.ip(), BACKUPS, PORT_UNREACHABLE, &udp(PARIS, PARIS_BACKUP), 28) },
-            Reason::PrimaryServes,
+            error(*PARIS_BACKUP.ip(), BACKUPS, PORT_UNREACHABLE, &udp(PARIS, PARIS_BACKUP), 28),
+            Reason::BetweenServers,
         )
         .while_serving(PARIS, 0)
         .about(PARIS),
