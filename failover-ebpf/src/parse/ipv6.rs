@@ -56,7 +56,9 @@ pub fn parse(packet: &Packet, offset: usize, into: &mut MaybeUninit<Ip>) -> Resu
     if is_extension(protocol) {
         extensions(packet, &mut walk)?;
     }
-    if walk.protocol != key::UDP && walk.protocol != key::TCP && walk.protocol != key::ICMPV6 {
+    // Behind a later fragment's header stands what the whole datagram goes on with (RFC 8200 §4.5): a header, maybe.
+    let follows = matches!(walk.fragment, Fragment::Following(_)) && is_extension(walk.protocol);
+    if !follows && walk.protocol != key::UDP && walk.protocol != key::TCP && walk.protocol != key::ICMPV6 {
         return Err(Reason::NotUdpTcp);
     }
     let end = offset + total_len;
