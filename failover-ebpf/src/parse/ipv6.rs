@@ -51,6 +51,11 @@ pub fn parse(packet: &Packet, offset: usize, into: &mut MaybeUninit<Ip>) -> Resu
     if offset + total_len > packet.len() {
         return Err(Reason::Truncated);
     }
+    let (source, destination) = (address(&header, SOURCE / 2), address(&header, DESTINATION / 2));
+    if source.is_v4() || destination.is_v4() {
+        // RFC 4291 §2.5.5.2: IPv4-mapped is how addresses are written, here in the maps; no packet has such.
+        return Err(Reason::MalformedIp);
+    }
     let [protocol, hop_limit] = header[3].to_ne_bytes();
     let mut walk = Walk { payload: offset + LEN, protocol, fragment: Fragment::Whole, hop_by_hop: false };
     if is_extension(protocol) {
@@ -75,8 +80,8 @@ pub fn parse(packet: &Packet, offset: usize, into: &mut MaybeUninit<Ip>) -> Resu
         flow: u32::from_ne_bytes([a, b, c, d]),
         hop_limit,
         protocol: walk.protocol,
-        source: address(&header, SOURCE / 2),
-        destination: address(&header, DESTINATION / 2),
+        source,
+        destination,
         fragment: walk.fragment,
         divisible: false,
         hop_by_hop: walk.hop_by_hop,
