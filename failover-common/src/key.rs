@@ -93,7 +93,7 @@ pub struct FragmentKey {
     pub destination: [u8; 16],
     /// As it is read from the packet: only compared.
     pub identification: u32,
-    /// [`TCP`] or [`UDP`].
+    /// [`TCP`] or [`UDP`]; of IPv6, 0.
     pub protocol: u8,
     /// Zero.
     pub reserved: [u8; 3],

@@ -75,7 +75,7 @@ reasons! {
     NoEndpoint = 24, "no-endpoint";
     /// Passed: the TTL ends here; the kernel says so to the sender.
     TtlExpired = 25, "ttl-expired";
-    /// Passed: the router has no usable route to where the packet should go.
+    /// Passed: the router has no usable route to where the packet should go, or may forward nothing from its source.
     NoRoute = 26, "no-route";
     /// Dropped: nobody may serve (`all_down = "drop"`).
     NobodyServes = 27, "nobody-serves";

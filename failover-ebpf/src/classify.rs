@@ -39,18 +39,21 @@ pub fn visit(packet: &mut Packet) -> Result<End, End> {
 /// UDP or TCP, with its ports. A function of its own, as those of the rare kinds: the stack has 512 bytes.
 #[inline(never)]
 fn segment(packet: &mut Packet, link: &Link, ip: &'static Ip) -> End {
-    End::of(steer_segment(packet, link, ip))
+    match steer_segment(packet, link, ip) {
+        Ok(end) => end,
+        Err(stop) => {
+            if let Fragment::First(identification) = ip.fragment {
+                fragment::forget(ip, identification);
+            }
+            stop
+        }
+    }
 }
 
 #[inline(always)]
 fn steer_segment(packet: &mut Packet, link: &Link, ip: &'static Ip) -> Result<End, End> {
     let l4 = l4::ports(packet, ip)?;
-    if let Err(stop) = classify(ip, &l4) {
-        if let Fragment::First(identification) = ip.fragment {
-            fragment::forget(ip, identification);
-        }
-        return Err(stop);
-    }
+    classify(ip, &l4)?;
     // SAFETY: `classify` succeeds only when it has kept one.
     let wish = unsafe { Wish::kept() }?;
     let plan = forward::plan(packet, link, ip, (l4.source, l4.destination), wish)?;

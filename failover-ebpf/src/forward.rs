@@ -75,6 +75,9 @@ pub fn plan(
 /// is too narrow, which the kernel tells the backup only about the packet that it sent.
 #[inline(always)]
 fn route(packet: &Packet, link: &Link, ip: &Ip, ports: (u16, u16), change: &Change) -> Result<bool, Reason> {
+    if !leaves_its_link(ip.family, ip.source) {
+        return Err(Reason::NoRoute);
+    }
     let fib = maps::fib().ok_or(Reason::NoRoute)?;
     // What the helper only writes is left as it was: clearing it would take a call.
     fib.family = if ip.family == Family::V4 { AF_INET } else { AF_INET6 };
@@ -112,6 +115,20 @@ fn route(packet: &Packet, link: &Link, ip: &Ip, ports: (u16, u16), change: &Chan
         },
         BPF_FIB_LKUP_RET_NO_NEIGH | BPF_FIB_LKUP_RET_NOT_FWDED | BPF_FIB_LKUP_RET_UNSUPP_LWT => Ok(false),
         _ => Err(Reason::NoRoute),
+    }
+}
+
+/// Whether a router may forward what comes from `source`, which the FIB does not look at: nothing from a group, from
+/// nobody, from a loopback (RFC 1812 §5.3.7, RFC 4291 §2.5 and §2.7), and nothing from a link-local address.
+#[inline(always)]
+fn leaves_its_link(family: Family, source: Address) -> bool {
+    let [a, b, c, d] = source.0;
+    match family {
+        Family::V4 => !matches!(u32::from_be(d) >> 24, 0 | 127 | 224..),
+        Family::V6 => {
+            let first = u32::from_be(a);
+            first >> 24 != 0xff && first >> 22 != 0xfe80 >> 6 && (a | b | c != 0 || u32::from_be(d) > 1)
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     forward, maps,
     packet::Packet,
     parse::{
+        Family,
         eth::Link,
         ip::{Address, Ip},
     },
@@ -87,7 +88,8 @@ fn key(ip: &Ip, identification: u32) -> FragmentKey {
         source: ip.source.bytes(),
         destination: ip.destination.bytes(),
         identification,
-        protocol: ip.protocol,
+        // RFC 8200 §4.5 tells datagrams apart without it: the fragments name the header that each begins with.
+        protocol: if ip.family == Family::V4 { ip.protocol } else { 0 },
         reserved: [0; 3],
     }
 }

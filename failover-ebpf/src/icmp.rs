@@ -54,11 +54,16 @@ fn decide(ip: &Ip, quote: &Quote) -> Result<(), End> {
     if ip.destination != quote.source {
         return Err(Reason::NotOurs.into());
     }
+    let mut stop = End::from(Reason::NotOurs);
     if from {
         let key = EndpointKey::new(quote.source.bytes(), quote.source_port, quote.protocol);
         // SAFETY: the element is read before the program ends, and RCU keeps it until then.
         if let Some(service) = unsafe { maps::SERVICES.get(key) } {
-            return to_backup(ip, service);
+            match to_backup(ip, service) {
+                // One target may be another one's client: then this may be about its packet to a backup.
+                Err(passed) if to && passed.reason() == Reason::PrimaryServes as u32 => stop = passed,
+                decided => return decided,
+            }
         }
     }
     if to {
@@ -68,7 +73,7 @@ fn decide(ip: &Ip, quote: &Quote) -> Result<(), End> {
             return to_client(ip, quote, endpoint);
         }
     }
-    Err(Reason::NotOurs.into())
+    Err(stop)
 }
 
 #[inline(always)]

@@ -51,12 +51,19 @@ pub fn parse(packet: &Packet, offset: usize, into: &mut MaybeUninit<Ip>) -> Resu
     if offset + total_len > packet.len() {
         return Err(Reason::Truncated);
     }
+    let (source, destination) = (address(&header, SOURCE / 2), address(&header, DESTINATION / 2));
+    if source.is_v4() || destination.is_v4() {
+        // RFC 4291 §2.5.5.2: IPv4-mapped is how addresses are written, here in the maps; no packet has such.
+        return Err(Reason::MalformedIp);
+    }
     let [protocol, hop_limit] = header[3].to_ne_bytes();
     let mut walk = Walk { payload: offset + LEN, protocol, fragment: Fragment::Whole, hop_by_hop: false };
     if is_extension(protocol) {
         extensions(packet, &mut walk)?;
     }
-    if walk.protocol != key::UDP && walk.protocol != key::TCP && walk.protocol != key::ICMPV6 {
+    // Behind a later fragment's header stands what the whole datagram goes on with (RFC 8200 §4.5): a header, maybe.
+    let follows = matches!(walk.fragment, Fragment::Following(_)) && is_extension(walk.protocol);
+    if !follows && walk.protocol != key::UDP && walk.protocol != key::TCP && walk.protocol != key::ICMPV6 {
         return Err(Reason::NotUdpTcp);
     }
     let end = offset + total_len;
@@ -73,8 +80,8 @@ pub fn parse(packet: &Packet, offset: usize, into: &mut MaybeUninit<Ip>) -> Resu
         flow: u32::from_ne_bytes([a, b, c, d]),
         hop_limit,
         protocol: walk.protocol,
-        source: address(&header, SOURCE / 2),
-        destination: address(&header, DESTINATION / 2),
+        source,
+        destination,
         fragment: walk.fragment,
         divisible: false,
         hop_by_hop: walk.hop_by_hop,

@@ -136,6 +136,12 @@ impl Dataplane {
         self.program().ok()?.info().ok().map(|info| info.id())
     }
 
+    /// Instructions that the kernel's verifier went through to load our program: what it costs to say yes. `None`: the
+    /// kernel does not tell (before Linux 5.16).
+    pub fn verified_instructions(&self) -> Option<u32> {
+        self.program().ok()?.info().ok()?.verified_instruction_count()
+    }
+
     /// Our program.
     pub(super) fn program(&self) -> Result<&Xdp, Error> {
         self.ebpf.program(PROGRAM_XDP).and_then(|program| program.try_into().ok()).ok_or_else(no_program)

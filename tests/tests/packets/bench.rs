@@ -81,20 +81,26 @@ impl Bench {
         self.forget()?;
         self.serve(&fixture.serving)?;
         for step in &fixture.before {
-            match step {
-                Step::Packet(packet) => drop(self.send(packet)?),
-                Step::Time(seconds) => self.age(*seconds)?,
-                Step::Probe { socket, tcp } => {
-                    let protocol = if *tcp { TCP } else { UDP };
-                    let key = EndpointKey::new(mapped(socket.ip().octets()), socket.port(), protocol);
-                    self.dataplane.exempt(&key, true)?;
-                }
-            }
+            self.step(step)?;
         }
         let before = self.counters()?;
         let (action, bytes) = self.send(&fixture.sent)?;
         let moved = difference(&before, &self.counters()?);
         compare(&fixture.outcome, action, &bytes, &moved, fixture.sent.bytes.len())
+    }
+
+    /// What happens before a packet; if it is another one, what became of it.
+    pub fn step(&mut self, step: &Step) -> Result<Option<(u32, Vec<u8>)>> {
+        match step {
+            Step::Packet(packet) => return self.send(packet).map(Some),
+            Step::Time(seconds) => self.age(*seconds)?,
+            Step::Probe { socket, tcp } => {
+                let protocol = if *tcp { TCP } else { UDP };
+                let key = EndpointKey::new(mapped(socket.ip().octets()), socket.port(), protocol);
+                self.dataplane.exempt(&key, true)?;
+            }
+        }
+        Ok(None)
     }
 
     /// Runs the program on a frame: the action's number, and the frame as it is then.
@@ -122,7 +128,7 @@ impl Bench {
     }
 
     /// Forgets every flow, fragment and probe socket.
-    fn forget(&mut self) -> Result<()> {
+    pub fn forget(&mut self) -> Result<()> {
         self.dataplane.forget_probes()?;
         let mut returns = self.returns()?;
         for flow in returns.keys().collect::<Result<Vec<_>, _>>()? {
@@ -140,7 +146,7 @@ impl Bench {
     }
 
     /// Makes everything that is remembered `seconds` older.
-    fn age(&self, seconds: u32) -> Result<()> {
+    pub fn age(&self, seconds: u32) -> Result<()> {
         fn older<K: Pod>(mut map: HashMap<MapData, K, Return>, seconds: u32) -> Result<()> {
             for entry in map.iter().collect::<Result<Vec<_>, _>>()? {
                 let (key, mut way) = entry;

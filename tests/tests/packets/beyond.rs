@@ -79,14 +79,18 @@ fn in_fragments() -> Vec<Fixture> {
 fn strange_fragments() -> Vec<Fixture> {
     let long = udp(PHONE, PARIS).payload(&[b'x'; 600]);
     let [first, second] = pieces(&long, 400);
+    let ([expired, _], after_expired) = (pieces(&long.clone().ttl(1), 400), second.clone());
     let [tiny, _] = pieces(&tcp_data(PHONE, PARIS), 8);
     let [other, _] = pieces(&udp(PHONE, port(PARIS, 16_384)).payload(&[b'x'; 600]), 400);
     vec![
         leave("a first fragment without the whole TCP header", tiny, Reason::Truncated),
         leave("a first fragment of somebody else", other.clone(), Reason::NotSignalling),
-        leave("and one that uses the same identification", second, Reason::Fragment)
-            .after(first)
+        leave("and one that uses the same identification", second.clone(), Reason::Fragment)
+            .after(first.clone())
             .after(other),
+        leave("one that uses it again, and whose time to live ends here", after_expired, Reason::Fragment)
+            .after(first)
+            .after(expired),
     ]
 }
 
@@ -196,7 +200,7 @@ fn others_errors() -> Vec<Fixture> {
         leave(
             "a backup's about its own primary",
             error(*PARIS_BACKUP.ip(), BACKUPS, PORT_UNREACHABLE, &udp(PARIS, PARIS_BACKUP), 28),
-            Reason::PrimaryServes,
+            Reason::BetweenServers,
         )
         .while_serving(PARIS, 0)
         .about(PARIS),

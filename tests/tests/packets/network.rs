@@ -2,10 +2,11 @@
 //!
 //! Everything of subnet n, 10.88.n.0/24, is behind the router's device `dev<n>`; the router is .1 there. A MAC address
 //! ends in the subnet's and the host's number, so that an expected frame can be written down without asking anyone.
+//! Everyone has an IPv6 address, too ([`six`]), but where an MTU is too small for IPv6.
 
 use std::{
     fmt::Write as _,
-    net::{Ipv4Addr, SocketAddrV4},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6},
     path::Path,
 };
 
@@ -38,6 +39,8 @@ pub const OTHER_PHONE: SocketAddrV4 = at(PHONES, 20, 5060);
 pub const FAR_PHONE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(203, 0, 113, 9), 40_001);
 pub const PHONE_AMONG_BACKUPS: SocketAddrV4 = at(BACKUPS, 200, 5062);
 pub const DEAF_PHONE: SocketAddrV4 = at(DEAF, 10, 5060);
+/// A host number that nobody has.
+const NOBODY: u8 = 98;
 /// Nobody knows its MAC address.
 pub const UNRESOLVED_PHONE: SocketAddrV4 = at(PHONES, 99, 5060);
 /// There is no route to it.
@@ -98,6 +101,86 @@ pub const fn port(of: SocketAddrV4, port: u16) -> SocketAddrV4 {
     SocketAddrV4::new(*of.ip(), port)
 }
 
+/// The IPv6 address of the same host: fd88:0:0:n::h for 10.88.n.h, and others of their own network for the others.
+pub const fn six(of: SocketAddrV4) -> SocketAddrV6 {
+    let [a, b, subnet, host] = of.ip().octets();
+    let (n, h) = (subnet as u16, host as u16);
+    let address = match a {
+        10 => Ipv6Addr::new(0xfd88, 0, 0, n, 0, 0, 0, h),
+        _ => Ipv6Addr::new(0x2001, 0xdb8, a as u16, (b as u16) << 8 | n, 0, 0, 0, h),
+    };
+    SocketAddrV6::new(address, of.port(), 0, 0)
+}
+
+/// [`six`] of a host.
+const fn six_host(of: Ipv4Addr) -> Ipv6Addr {
+    *six(SocketAddrV4::new(of, 0)).ip()
+}
+
+/// The next hop towards an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hop {
+    /// A route forbids it.
+    Forbidden,
+    /// The router itself, a group of hosts, or there is no route: for the FIB all the same.
+    Unknown,
+    /// Behind the device of `subnet`; its MAC address, where the router knows it.
+    Link { subnet: u8, mac: Option<[u8; 6]> },
+}
+
+/// What the router's tables say of `address`.
+pub fn hop(address: IpAddr) -> Hop {
+    let Some(address) = four(address) else { return Hop::Unknown };
+    match address.octets() {
+        _ if [BLACKHOLE, UNREACHABLE, PROHIBITED].contains(&address) => Hop::Forbidden,
+        [203, 0, 113, _] => Hop::Link { subnet: PHONES, mac: Some(mac(GATEWAY)) },
+        [10, 88, subnet, host] if SUBNETS.contains(&subnet) && host != 1 && host != 255 => {
+            let known = neighbours().contains(&address);
+            Hop::Link { subnet, mac: known.then_some([2, 0, 0, 0, subnet, host]) }
+        }
+        _ => Hop::Unknown,
+    }
+}
+
+/// The IPv4 address that stands for `address` here: its own, that of the same host, or, for any other host behind a
+/// device, one that nobody has.
+fn four(address: IpAddr) -> Option<Ipv4Addr> {
+    let v6 = match address {
+        IpAddr::V4(v4) => return Some(v4),
+        IpAddr::V6(v6) => v6,
+    };
+    let subnet = |n: u16| u8::try_from(n).ok().filter(|n| SUBNETS.contains(n) && *n != NARROW);
+    match v6.segments() {
+        // The subnet's routers (RFC 4291 §2.6.1), this one among them.
+        [0xfd88, 0, 0, _, 0, 0, 0, 0] => None,
+        [0xfd88, 0, 0, n, 0, 0, 0, host] if host < 255 => Some(Ipv4Addr::new(10, 88, subnet(n)?, host as u8)),
+        [0xfd88, 0, 0, n, ..] => Some(Ipv4Addr::new(10, 88, subnet(n)?, NOBODY)),
+        [0x2001, 0xdb8, 0xcb, 0x71, ..] => Some(*FAR_PHONE.ip()),
+        segments => {
+            let forbidden = [BLACKHOLE, UNREACHABLE, PROHIBITED];
+            forbidden.into_iter().find(|four| six_host(*four).segments() == segments)
+        }
+    }
+}
+
+/// Whether the device of subnet `ingress` forwards packets to `address`. The FIB does not look at the device where it is
+/// a group's, a loopback's or a link-local one: then it is as if there were no route.
+pub const fn forwards(ingress: u8, address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(_) => ingress != DEAF,
+        IpAddr::V6(v6) => {
+            let kept = v6.is_multicast() || v6.is_loopback() || v6.is_unicast_link_local();
+            // An MTU of less than 1280 bytes is none for IPv6 (RFC 8200 §5): the kernel takes it off the device.
+            kept || ingress != DEAF && ingress != NARROW
+        }
+    }
+}
+
+/// The MTU of the device of `subnet`.
+pub const fn mtu(subnet: u8) -> usize {
+    if subnet == NARROW { NARROW_MTU } else { 1500 }
+}
+
 /// The subnet through which the router reaches `address`.
 pub const fn subnet(address: Ipv4Addr) -> u8 {
     match address.octets() {
@@ -133,20 +216,33 @@ pub fn build(router: &Namespace, folder: &Path) -> Result<()> {
         writeln!(batch, "link set far{subnet} up")?;
         writeln!(batch, "link set {device} up")?;
         writeln!(batch, "address add 10.88.{subnet}.1/24 dev {device}")?;
+        writeln!(batch, "address add fd88:0:0:{subnet}::1/64 dev {device} nodad")?;
     }
     writeln!(batch, "link set {} mtu {NARROW_MTU}", device(NARROW))?;
     for host in neighbours() {
         let (device, mac) = (device(subnet(host)), written(mac(host)));
         writeln!(batch, "neighbour add {host} lladdr {mac} dev {device} nud permanent")?;
+        if subnet(host) != NARROW {
+            let host = six_host(host);
+            writeln!(batch, "neighbour add {host} lladdr {mac} dev {device} nud permanent")?;
+        }
     }
     writeln!(batch, "route add 203.0.113.0/24 via {GATEWAY}")?;
+    writeln!(batch, "route add 2001:db8:cb:71::/64 via {}", six_host(GATEWAY))?;
     writeln!(batch, "route add blackhole {BLACKHOLE}")?;
+    writeln!(batch, "route add blackhole {}", six_host(BLACKHOLE))?;
     writeln!(batch, "route add unreachable {UNREACHABLE}")?;
+    writeln!(batch, "route add unreachable {}", six_host(UNREACHABLE))?;
     writeln!(batch, "route add prohibit {PROHIBITED}")?;
+    writeln!(batch, "route add prohibit {}", six_host(PROHIBITED))?;
     let file = folder.join("network.batch");
     std::fs::write(&file, batch)?;
     router.sysctl("ipv4/ip_forward", "1")?;
+    for (key, value) in [("all/disable_ipv6", "0"), ("default/disable_ipv6", "0"), ("all/forwarding", "1")] {
+        router.sysctl(&format!("ipv6/conf/{key}"), value)?;
+    }
     router.run(&["ip", "-batch", &file.display().to_string()])?;
+    router.sysctl(&format!("ipv6/conf/{}/forwarding", device(DEAF)), "0")?;
     router.sysctl(&format!("ipv4/conf/{}/forwarding", device(DEAF)), "0")
 }
 
@@ -220,11 +316,18 @@ pub fn targets() -> Vec<Target> {
 const DEDICATED: &str = "dedicated = true";
 
 fn target(text: &mut String, primary: SocketAddrV4, backups: &[(SocketAddrV4, &str)]) {
-    let address = primary.ip();
-    write!(text, "[[target]]\nname = \"{address}\"\naddress = \"{address}\"\nservices = [\"sip\"]\n")
-        .unwrap();
+    let named = |socket: &SocketAddrV4| format!("name = \"{}\"\naddress = {}\n", socket.ip(), both(*socket));
+    write!(text, "[[target]]\n{}services = [\"sip\"]\n", named(&primary)).unwrap();
     for (backup, words) in backups {
-        let address = backup.ip();
-        write!(text, "[[target.backup]]\nname = \"{address}\"\naddress = \"{address}\"\n{words}\n").unwrap();
+        write!(text, "[[target.backup]]\n{}{words}\n", named(backup)).unwrap();
     }
+}
+
+/// A server's addresses in the configuration's words. One server has no IPv6: behind an MTU that has none, or, of
+/// [`PARIS`]'s two backups, the second.
+fn both(socket: SocketAddrV4) -> String {
+    if subnet(*socket.ip()) == NARROW || socket == PARIS_SECOND {
+        return format!("\"{}\"", socket.ip());
+    }
+    format!("[\"{}\", \"{}\"]", socket.ip(), six(socket).ip())
 }

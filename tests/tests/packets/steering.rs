@@ -1,5 +1,7 @@
 //! Packets to a target: where they go while a backup serves, and when they do not.
 
+use std::net::SocketAddrV4;
+
 use failover_common::{reason::Reason, value::Availability};
 
 use crate::{
@@ -234,12 +236,17 @@ fn none_of_ours() -> Vec<Fixture> {
 }
 
 fn no_way() -> Vec<Fixture> {
+    let from = |address: [u8; 4]| SocketAddrV4::new(address.into(), 5060);
     vec![
         leave("a blackhole for the backup", udp(PHONE, TO_BLACKHOLE), Reason::NoRoute).about(TO_BLACKHOLE),
         leave("an unreachable route to the backup", tcp_syn(PHONE, TO_UNREACHABLE), Reason::NoRoute)
             .about(TO_UNREACHABLE),
         leave("a prohibited route to the backup", udp(PHONE, TO_PROHIBITED), Reason::NoRoute)
             .about(TO_PROHIBITED),
+        leave("a phone with a loopback's address", udp(from([127, 0, 0, 1]), PARIS), Reason::NoRoute)
+            .about(PARIS),
+        leave("a phone with a group's address", udp(from([224, 0, 1, 75]), PARIS), Reason::NoRoute)
+            .about(PARIS),
         leave("the phone's device does not forward", udp(DEAF_PHONE, PARIS), Reason::NoRoute).about(PARIS),
     ]
 }

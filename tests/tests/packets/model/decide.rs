@@ -1,0 +1,210 @@
+//! Whose a packet is, and what has to be done with it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use failover_common::{reason::Reason, value::Availability};
+use failover_user::config::model::{Family, Service};
+
+use super::{
+    Answer, Endpoint, Model, Stop,
+    parse::{self, Parsed, Part, Quoted},
+    rewrite::{Rewritten, Side},
+    route::{Way, route},
+};
+use crate::{fixture::Action, frame::Raw};
+
+/// What is wanted: another end.
+struct Wish {
+    target: usize,
+    side: Side,
+    end: SocketAddr,
+    /// The endpoint for which the way back is remembered.
+    remember: Option<Endpoint>,
+}
+
+impl Model {
+    pub(super) fn visit(&mut self, packet: &Raw) -> Result<Answer, Stop> {
+        let parsed = parse::parse(&packet.bytes)?;
+        match parsed.part {
+            Part::Later(id) => self.follow(packet, &parsed, id),
+            _ if parsed.is_icmp() => self.translate(packet, &parsed),
+            Part::Whole => self.segment(packet, &parsed).map(|(answer, _)| answer),
+            Part::First(id) => {
+                let done = self.segment(packet, &parsed);
+                let rewritten = done
+                    .as_ref()
+                    .ok()
+                    .map(|(_, wish)| (wish.target, wish.side == Side::Destination, wish.end.ip()));
+                self.memory.first(&parsed, id, rewritten);
+                done.map(|(answer, _)| answer)
+            }
+        }
+    }
+
+    fn segment(&mut self, packet: &Raw, parsed: &Parsed) -> Result<(Answer, Wish), Stop> {
+        let (source, destination) = parse::ports(&packet.bytes, parsed)?;
+        let wish = self.classify(parsed.protocol, source, destination)?;
+        let way = way(packet, parsed, &wish)?;
+        if let Some(endpoint) = wish.remember {
+            self.memory.remember(source, endpoint, wish.target, destination);
+        }
+        let mut new = Rewritten::new(&packet.bytes);
+        new.address(parsed.ip, wish.side, wish.end.ip());
+        new.port(parsed.payload, wish.side, wish.end.port());
+        let v4 = parsed.source.is_ipv4();
+        new.segment_sum(parsed.ip, parsed.payload, parsed.end, parsed.protocol, v4);
+        new.hop(parsed, way);
+        let reason = reason(wish.side, way);
+        Ok((self.answer(new, reason, wish.target, way), wish))
+    }
+
+    fn follow(&mut self, packet: &Raw, parsed: &Parsed, id: u32) -> Result<Answer, Stop> {
+        let first = self.memory.follow(parsed, id)?;
+        let side = if first.towards { Side::Destination } else { Side::Source };
+        let end = SocketAddr::new(first.address, 0);
+        let way = way(packet, parsed, &Wish { target: first.target, side, end, remember: None })?;
+        let mut new = Rewritten::new(&packet.bytes);
+        new.address(parsed.ip, side, first.address);
+        new.hop(parsed, way);
+        Ok(self.answer(new, reason(side, way), first.target, way))
+    }
+
+    fn translate(&mut self, packet: &Raw, parsed: &Parsed) -> Result<Answer, Stop> {
+        let quoted = parse::quoted(&packet.bytes, parsed)?;
+        let wish = self.turn_back(parsed, &quoted)?;
+        let way = way(packet, parsed, &wish)?;
+        let mut new = Rewritten::new(&packet.bytes);
+        // A router on the way back to the client speaks for itself.
+        if wish.side == Side::Destination || parsed.source == quoted.destination.ip() {
+            new.address(parsed.ip, wish.side, wish.end.ip());
+        }
+        new.address(quoted.ip, wish.side.other(), wish.end.ip());
+        new.port(quoted.l4, wish.side.other(), wish.end.port());
+        new.quoted_sum(&quoted, parsed.end);
+        new.icmp_sum(parsed);
+        new.hop(parsed, way);
+        Ok(self.answer(new, Reason::IcmpTranslated, wish.target, way))
+    }
+
+    fn answer(&self, new: Rewritten<'_>, reason: Reason, target: usize, way: Way) -> Answer {
+        let action = if way == Way::Kernel { Action::Pass } else { Action::Redirect };
+        Answer { action, reason, target: Some(self.name(target)), bytes: new.bytes, loose: new.loose }
+    }
+
+    fn signalling(&self, protocol: u8, a: u16, b: u16) -> Result<(bool, bool), Reason> {
+        let is = |port| self.ports.contains(&(port, protocol));
+        if is(a) || is(b) { Ok((is(a), is(b))) } else { Err(Reason::NotSignalling) }
+    }
+
+    fn classify(&mut self, protocol: u8, source: SocketAddr, destination: SocketAddr) -> Result<Wish, Stop> {
+        let (_, from) = self.signalling(protocol, destination.port(), source.port())?;
+        let mut stop = Stop::from(Reason::NotOurs);
+        if let Some(&target) = self.services.get(&(destination, protocol)) {
+            let asked = (destination, protocol);
+            match self.server(target, asked, source.ip()) {
+                Ok((end, shared)) => {
+                    let remember = shared.then_some((end, protocol));
+                    return Ok(Wish { target, side: Side::Destination, end, remember });
+                }
+                Err(passed) if passed.reason == Reason::PrimaryServes => {
+                    if self.backups.contains_key(&asked) {
+                        self.memory.remember(source, asked, target, destination);
+                    }
+                    if !from {
+                        return Err(passed);
+                    }
+                    // A target may be another one's client.
+                    stop = passed;
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        let backup = (source, protocol);
+        let Some(dedicated) = self.backups.get(&backup).copied() else { return Err(stop) };
+        self.backup_says(backup, dedicated, (destination, protocol), destination.ip(), true)
+    }
+
+    /// Where a packet from `source` to the service goes, and whether that is a shared backup.
+    fn server(&self, target: usize, asked: Endpoint, source: IpAddr) -> Result<(SocketAddr, bool), Stop> {
+        let about = |reason| Stop { reason, target: Some(target) };
+        let serving = match self.serving[target] {
+            0 => return Err(about(Reason::PrimaryServes)),
+            Availability::NOBODY => return Err(about(Reason::NobodyServes)),
+            serving => serving,
+        };
+        if self.is_own_host(target, source) {
+            return Err(about(Reason::BetweenServers));
+        }
+        let target = &self.targets[target];
+        let backup = target.backups.get(usize::from(serving) - 1).ok_or(about(Reason::NoEndpoint))?;
+        let family = Family::of(asked.0.ip());
+        let address = backup.addresses.of(family).ok_or(about(Reason::NoEndpoint))?;
+        let service = |(port, protocol)| {
+            let same = |s: &Service| (s.port, s.transport.protocol()) == (port, protocol);
+            target.services.iter().position(same)
+        };
+        let index = service((asked.0.port(), asked.1)).expect("a service");
+        Ok((SocketAddr::new(address, backup.ports[index]), !backup.dedicated))
+    }
+
+    /// What `backup` says to `client`, as a segment or in a quote.
+    fn backup_says(
+        &self,
+        backup: Endpoint,
+        dedicated: Option<(usize, SocketAddr)>,
+        client: Endpoint,
+        receiver: IpAddr,
+        by_host: bool,
+    ) -> Result<Wish, Stop> {
+        if self.probes.contains(&client) {
+            return Err(Reason::OwnProbe.into());
+        }
+        let (target, end) = match dedicated {
+            Some(origin) => origin,
+            None => self.memory.recall(client.0, backup, by_host)?,
+        };
+        let about = |reason| Stop { reason, target: Some(target) };
+        if self.is_own_host(target, receiver) {
+            return Err(about(Reason::BetweenServers));
+        }
+        if end.ip() == backup.0.ip() {
+            return Err(about(Reason::OwnService));
+        }
+        Ok(Wish { target, side: Side::Source, end, remember: None })
+    }
+
+    /// Whoever is told of an error sent the packet, or the program did in its name.
+    fn turn_back(&self, parsed: &Parsed, quoted: &Quoted) -> Result<Wish, Stop> {
+        let (source, destination) = ((quoted.source, quoted.protocol), (quoted.destination, quoted.protocol));
+        self.signalling(quoted.protocol, quoted.destination.port(), quoted.source.port())?;
+        if parsed.destination != quoted.source.ip() {
+            return Err(Reason::NotOurs.into());
+        }
+        let mut stop = Stop::from(Reason::NotOurs);
+        if let Some(&target) = self.services.get(&source) {
+            match self.server(target, source, parsed.source) {
+                Ok((end, _)) => return Ok(Wish { target, side: Side::Destination, end, remember: None }),
+                // A target may be another one's client.
+                Err(waits) if waits.reason == Reason::PrimaryServes => stop = waits,
+                Err(other) => return Err(other),
+            }
+        }
+        let Some(dedicated) = self.backups.get(&destination).copied() else { return Err(stop) };
+        self.backup_says(destination, dedicated, source, parsed.destination, false)
+    }
+}
+
+fn way(packet: &Raw, parsed: &Parsed, wish: &Wish) -> Result<Way, Stop> {
+    let destination = if wish.side == Side::Destination { wish.end.ip() } else { parsed.destination };
+    route(parsed, packet.ingress, destination, wish.side == Side::Source)
+        .map_err(|reason| Stop { reason, target: Some(wish.target) })
+}
+
+fn reason(side: Side, way: Way) -> Reason {
+    match (side, way) {
+        (Side::Destination, Way::Redirect { .. }) => Reason::Steered,
+        (Side::Destination, Way::Kernel) => Reason::SteeredByKernel,
+        (Side::Source, Way::Redirect { .. }) => Reason::Returned,
+        (Side::Source, Way::Kernel) => Reason::ReturnedByKernel,
+    }
+}

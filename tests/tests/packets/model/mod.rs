@@ -1,0 +1,156 @@
+//! The data plane once more, in plain Rust on etherparse: what the program has to do with a packet, by the RFCs and
+//! by what the reasons say, with no regard for how the program does it.
+//!
+//! It knows the configuration and the network of `network`, keeps what the program keeps (flows, fragments), and works
+//! out every checksum from nothing. `differential` holds the program against it.
+
+mod decide;
+mod memory;
+mod parse;
+mod rewrite;
+mod route;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, SocketAddr, SocketAddrV4},
+};
+
+use failover_common::reason::Reason;
+use failover_user::config::model::{Family, Target};
+
+use crate::{
+    fixture::{Action, Step},
+    frame::Raw,
+    network,
+};
+use memory::Memory;
+
+/// Where a service or a backup is, and its protocol's number.
+pub type Endpoint = (SocketAddr, u8);
+
+/// What has to come of a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub action: Action,
+    pub reason: Reason,
+    pub target: Option<SocketAddrV4>,
+    pub bytes: Vec<u8>,
+    /// Where checksums stand that were wrong, or whose data is not all here, and stay so by the same amount: there
+    /// zero is as good as 0xffff.
+    pub loose: Vec<usize>,
+}
+
+/// Why a packet is not rewritten.
+struct Stop {
+    reason: Reason,
+    target: Option<usize>,
+}
+
+impl From<Reason> for Stop {
+    fn from(reason: Reason) -> Self {
+        Self { reason, target: None }
+    }
+}
+
+/// The router, as it should be.
+pub struct Model {
+    targets: Vec<Target>,
+    /// By target; see `failover_common::value::Availability`.
+    serving: Vec<u8>,
+    services: BTreeMap<Endpoint, usize>,
+    /// Whom a backup's endpoint stands in for; `None`: for several, or not for one alone.
+    backups: BTreeMap<Endpoint, Option<(usize, SocketAddr)>>,
+    ports: BTreeSet<(u16, u8)>,
+    probes: BTreeSet<Endpoint>,
+    memory: Memory,
+}
+
+impl Model {
+    pub fn new() -> Self {
+        let mut model = Self {
+            targets: network::targets(),
+            serving: Vec::new(),
+            services: BTreeMap::new(),
+            backups: BTreeMap::new(),
+            ports: BTreeSet::new(),
+            probes: BTreeSet::new(),
+            memory: Memory::new(),
+        };
+        for n in 0..model.targets.len() {
+            model.learn(n);
+        }
+        model.reset(&[]);
+        model
+    }
+
+    /// The endpoints of a target and of its backups.
+    fn learn(&mut self, n: usize) {
+        let target = self.targets[n].clone();
+        for family in Family::ALL {
+            let Some(address) = target.addresses.of(family) else { continue };
+            for (index, service) in target.services.iter().enumerate() {
+                let protocol = service.transport.protocol();
+                let asked = SocketAddr::new(address, service.port);
+                self.services.insert((asked, protocol), n);
+                self.ports.insert((service.port, protocol));
+                for backup in &target.backups {
+                    self.ports.insert((backup.ports[index], protocol));
+                    if let Some(address) = backup.addresses.of(family) {
+                        let endpoint = (SocketAddr::new(address, backup.ports[index]), protocol);
+                        self.backups.insert(endpoint, backup.dedicated.then_some((n, asked)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Everyone's first backup serves, but for those in `but`; nothing is remembered.
+    pub fn reset(&mut self, but: &[(SocketAddrV4, u8)]) {
+        let serving = |target: &Target| {
+            but.iter().find(|(primary, _)| *primary.ip() == target.addresses.first()).map_or(1, |(_, n)| *n)
+        };
+        self.serving = self.targets.iter().map(serving).collect();
+        self.probes.clear();
+        self.memory = Memory::new();
+    }
+
+    /// What went before.
+    pub fn step(&mut self, step: &Step) -> Option<Answer> {
+        match step {
+            Step::Packet(packet) => return Some(self.judge(packet)),
+            Step::Time(seconds) => self.memory.age(*seconds),
+            Step::Probe { socket, tcp } => {
+                let protocol = if *tcp { parse::TCP } else { parse::UDP };
+                self.probes.insert((SocketAddr::V4(*socket), protocol));
+            }
+        }
+        None
+    }
+
+    /// What has to come of `packet`.
+    pub fn judge(&mut self, packet: &Raw) -> Answer {
+        self.visit(packet).unwrap_or_else(|stop| Answer {
+            action: if stop.reason == Reason::NobodyServes { Action::Drop } else { Action::Pass },
+            reason: stop.reason,
+            target: stop.target.map(|n| self.name(n)),
+            bytes: packet.bytes.clone(),
+            loose: Vec::new(),
+        })
+    }
+
+    /// As the counters name a target.
+    fn name(&self, target: usize) -> SocketAddrV4 {
+        let IpAddr::V4(address) = self.targets[target].addresses.first() else {
+            panic!("a target without IPv4")
+        };
+        SocketAddrV4::new(address, 5060)
+    }
+
+    /// The target itself, and its backups.
+    fn is_own_host(&self, target: usize, host: IpAddr) -> bool {
+        let target = &self.targets[target];
+        let family = Family::of(host);
+        let backups = target.backups.iter().map(|backup| backup.addresses);
+        backups.chain([target.addresses]).any(|addresses| addresses.of(family) == Some(host))
+    }
+}
