@@ -4,6 +4,7 @@
 use failover_common::{
     key::{self, EndpointKey},
     reason::Reason,
+    trace::Trace,
     value::PortBitmap,
 };
 
@@ -19,7 +20,7 @@ use crate::{
         l4::L4,
     },
     plan::{End, Side, Wish},
-    record, rewrite, steer,
+    record, rewrite, steer, trace,
 };
 
 /// A packet's visit: three kinds of packets, of which the first two are rare.
@@ -27,6 +28,7 @@ use crate::{
 pub fn visit(packet: &mut Packet) -> Result<End, End> {
     let link = eth::link(packet)?;
     let ip = ip::ip(packet, &link)?;
+    trace::ip(ip);
     if let Fragment::Following(identification) = ip.fragment {
         return Ok(fragment::follow(packet, &link, ip, identification));
     }
@@ -45,6 +47,7 @@ fn segment(packet: &mut Packet, link: &Link, ip: &'static Ip) -> End {
 #[inline(always)]
 fn steer_segment(packet: &mut Packet, link: &Link, ip: &'static Ip) -> Result<End, End> {
     let l4 = l4::ports(packet, ip)?;
+    trace::ports(&l4);
     if let Err(stop) = classify(ip, &l4) {
         if let Fragment::First(identification) = ip.fragment {
             fragment::forget(ip, identification);
@@ -88,6 +91,10 @@ fn classify(ip: &Ip, l4: &L4) -> Result<(), End> {
         let key = EndpointKey::new(ip.source.bytes(), l4.source, ip.protocol);
         // SAFETY: as above.
         if let Some(endpoint) = unsafe { maps::BACKUPS.get(key) } {
+            trace::note(|trace| {
+                trace.known |= Trace::BACKUP;
+                trace.endpoint = endpoint.id;
+            });
             return steer::from_backup(ip, l4, endpoint);
         }
     }

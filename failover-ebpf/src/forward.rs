@@ -9,7 +9,7 @@ use aya_ebpf::{
     },
     helpers::bpf_fib_lookup,
 };
-use failover_common::reason::Reason;
+use failover_common::{reason::Reason, trace::Trace};
 
 use crate::{
     maps,
@@ -20,6 +20,7 @@ use crate::{
         ip::{Address, Ip},
     },
     plan::{Change, End, Plan, Side, Wish},
+    trace,
 };
 
 /// Linux's AF_INET.
@@ -99,6 +100,11 @@ fn route(packet: &Packet, link: &Link, ip: &Ip, ports: (u16, u16), change: &Chan
     let params: *mut Fib = fib;
     // SAFETY: `params` points to a whole, initialised structure of the kernel's size (asserted above).
     let answer = unsafe { bpf_fib_lookup(packet.context(), params.cast(), FIB_LEN, 0) };
+    trace::note(|trace| {
+        trace.known |= Trace::ROUTE;
+        trace.fib = answer as i32;
+        trace.egress = fib.ifindex;
+    });
     // Errors of the call itself are negative.
     match u32::try_from(answer).unwrap_or(u32::MAX) {
         BPF_FIB_LKUP_RET_SUCCESS => {

@@ -7,10 +7,11 @@ use failover_common::reason::Reason;
 use crate::{
     maps,
     parse::ip::{Address, Ip},
+    trace,
 };
 
 /// How a packet's visit ends, in one register: of a structure that a function returns through memory, the verifier
-/// forgets what it knew.
+/// forgets what it knew. [`failover_common::trace::Trace::end`] is the same.
 ///
 /// ```text
 /// bits  0..16  the reason, never 0
@@ -63,6 +64,12 @@ impl End {
         match visit {
             Ok(end) | Err(end) => end,
         }
+    }
+
+    /// The register.
+    #[inline(always)]
+    pub const fn bits(self) -> u64 {
+        self.0.get()
     }
 
     /// The reason's number.
@@ -165,7 +172,8 @@ impl Wish {
     /// Puts it where it outlives the stage.
     #[inline(always)]
     pub fn keep(self) -> Result<(), End> {
-        maps::place(&maps::WISH).ok_or(Reason::NotOurs)?.write(self);
+        let kept = maps::place(&maps::WISH).ok_or(Reason::NotOurs)?.write(self);
+        trace::wish(kept);
         Ok(())
     }
 
