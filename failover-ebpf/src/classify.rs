@@ -28,7 +28,6 @@ use crate::{
 pub fn visit(packet: &mut Packet) -> Result<End, End> {
     let link = eth::link(packet)?;
     let ip = ip::ip(packet, &link)?;
-    trace::ip(ip);
     if let Fragment::Following(identification) = ip.fragment {
         return Ok(fragment::follow(packet, &link, ip, identification));
     }
@@ -46,8 +45,8 @@ fn segment(packet: &mut Packet, link: &Link, ip: &'static Ip) -> End {
 
 #[inline(always)]
 fn steer_segment(packet: &mut Packet, link: &Link, ip: &'static Ip) -> Result<End, End> {
-    let l4 = l4::ports(packet, ip)?;
-    trace::ports(&l4);
+    let l4 = l4::ports(packet, ip).inspect_err(|_| trace::ip(ip))?;
+    trace::segment(ip, &l4);
     if let Err(stop) = classify(ip, &l4) {
         if let Fragment::First(identification) = ip.fragment {
             fragment::forget(ip, identification);

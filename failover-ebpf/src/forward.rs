@@ -9,7 +9,7 @@ use aya_ebpf::{
     },
     helpers::bpf_fib_lookup,
 };
-use failover_common::{reason::Reason, trace::Trace};
+use failover_common::reason::Reason;
 
 use crate::{
     maps,
@@ -65,6 +65,7 @@ pub fn plan(
 ) -> Result<Plan, End> {
     let pass = |reason| End::pass(reason, wish.target);
     if ip.hop_limit <= 1 {
+        trace::change(&wish.change);
         return Err(pass(Reason::TtlExpired));
     }
     let redirect = route(packet, link, ip, ports, &wish.change).map_err(pass)?;
@@ -100,11 +101,7 @@ fn route(packet: &Packet, link: &Link, ip: &Ip, ports: (u16, u16), change: &Chan
     let params: *mut Fib = fib;
     // SAFETY: `params` points to a whole, initialised structure of the kernel's size (asserted above).
     let answer = unsafe { bpf_fib_lookup(packet.context(), params.cast(), FIB_LEN, 0) };
-    trace::note(|trace| {
-        trace.known |= Trace::ROUTE;
-        trace.fib = answer as i32;
-        trace.egress = fib.ifindex;
-    });
+    trace::route(change, answer as i32, fib.ifindex);
     // Errors of the call itself are negative.
     match u32::try_from(answer).unwrap_or(u32::MAX) {
         BPF_FIB_LKUP_RET_SUCCESS => {

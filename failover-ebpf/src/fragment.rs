@@ -62,6 +62,7 @@ pub fn follow(packet: &mut Packet, link: &Link, ip: &'static Ip, identification:
 
 #[inline(always)]
 fn follow_first(packet: &mut Packet, link: &Link, ip: &'static Ip, identification: u32) -> Result<End, End> {
+    trace::ip(ip);
     trace::known(Trace::FRAGMENT);
     recall(ip, identification)?;
     // SAFETY: `recall` succeeds only when it has kept one.

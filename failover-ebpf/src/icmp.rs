@@ -36,6 +36,7 @@ pub fn translate(packet: &mut Packet, link: &Link, ip: &'static Ip) -> End {
 
 #[inline(always)]
 fn turn_back(packet: &mut Packet, link: &Link, ip: &'static Ip) -> Result<End, End> {
+    trace::ip(ip);
     icmp::quote(packet, ip)?;
     // SAFETY: `quote` succeeds only when it has written one.
     let quote = unsafe { maps::place(&maps::QUOTE).ok_or(Reason::NotOurs)?.assume_init_ref() };

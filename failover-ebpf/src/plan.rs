@@ -7,7 +7,6 @@ use failover_common::reason::Reason;
 use crate::{
     maps,
     parse::ip::{Address, Ip},
-    trace,
 };
 
 /// How a packet's visit ends, in one register: of a structure that a function returns through memory, the verifier
@@ -172,8 +171,7 @@ impl Wish {
     /// Puts it where it outlives the stage.
     #[inline(always)]
     pub fn keep(self) -> Result<(), End> {
-        let kept = maps::place(&maps::WISH).ok_or(Reason::NotOurs)?.write(self);
-        trace::wish(kept);
+        maps::place(&maps::WISH).ok_or(Reason::NotOurs)?.write(self);
         Ok(())
     }
 

@@ -38,13 +38,10 @@ pub fn close(packet: &Packet, end: End) {
 /// stack has 512 bytes.
 #[inline(always)]
 pub fn announce(ip: &Ip, l4: &L4, target: u32, generation: u32) {
-    if dry_run() {
-        return;
-    }
     let Some(announced) = maps::ANNOUNCED.get_ptr_mut(target) else { return };
     // SAFETY: a live array element of 4 aligned bytes; see `maps::ANNOUNCED` for two CPUs at once.
     unsafe {
-        if *announced == generation {
+        if *announced == generation || dry_run() {
             return;
         }
         *announced = generation;

@@ -152,9 +152,6 @@ fn remember_own(ip: &Ip, l4: &L4, service: &Service) -> Result<(), End> {
 /// A function of its own, because the stack has 512 bytes.
 #[inline(never)]
 fn remember_way(ip: &Ip, l4: &L4, endpoint: u32, target: u32) -> Result<(), End> {
-    if dry_run() {
-        return Ok(());
-    }
     let (flow, client) = keys(ip.source, l4.source, ip.protocol, endpoint);
     let origin = Origin {
         address: ip.destination.bytes(),
@@ -175,7 +172,7 @@ fn note<K>(map: &LruHashMap<K, Return>, key: &K, origin: &Origin, now: u32) -> R
         // SAFETY: a live element (RCU); `seen` is the only field stored in place, and it is 4 aligned bytes.
         let way = unsafe { &mut *way };
         if way.origin == *origin {
-            if way.seen != now {
+            if way.seen != now && !dry_run() {
                 way.seen = now;
             }
             return Ok(());
@@ -183,6 +180,9 @@ fn note<K>(map: &LruHashMap<K, Return>, key: &K, origin: &Origin, now: u32) -> R
         if now.wrapping_sub(way.seen) < RIVAL_SECONDS {
             rival_seen = now;
         }
+    }
+    if dry_run() {
+        return Ok(());
     }
     map.insert(key, Return { origin: *origin, seen: now, rival_seen }, BPF_ANY.into())
 }

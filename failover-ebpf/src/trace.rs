@@ -2,7 +2,8 @@
 //! nothing but down what it found.
 //!
 //! Whether this is the twin is a constant when the program is loaded: of the attached one, the verifier removes all that
-//! only the twin does, and of the twin, all that only the attached one does.
+//! only the twin does, and of the twin, all that only the attached one does. Of each place that asks, one load stays: so
+//! the ways that most packets go ask as seldom as they can.
 
 use core::ptr;
 
@@ -11,7 +12,7 @@ use failover_common::trace::Trace;
 use crate::{
     maps,
     parse::{Family, icmp::Quote, ip::Ip, l4::L4},
-    plan::{End, Side, Wish},
+    plan::{Change, End, Side},
 };
 
 /// Set by the loader, before the verifier looks at it.
@@ -51,26 +52,30 @@ pub fn known(bits: u32) {
 /// The IP header.
 #[inline(always)]
 pub fn ip(ip: &Ip) {
-    note(|trace| {
-        trace.known |= Trace::IP;
-        trace.ip = ip.offset as u32;
-        trace.payload = ip.payload as u32;
-        trace.total_len = ip.total_len as u32;
-        trace.version = if let Family::V4 = ip.family { 4 } else { 6 };
-        trace.protocol = ip.protocol;
-        trace.source = ip.source.bytes();
-        trace.destination = ip.destination.bytes();
-    });
+    note(|trace| put_ip(trace, ip));
 }
 
-/// The ports.
+/// The IP header and the ports.
 #[inline(always)]
-pub fn ports(l4: &L4) {
+pub fn segment(ip: &Ip, l4: &L4) {
     note(|trace| {
+        put_ip(trace, ip);
         trace.known |= Trace::PORTS;
         trace.source_port = l4.source.to_be_bytes();
         trace.destination_port = l4.destination.to_be_bytes();
     });
+}
+
+#[inline(always)]
+fn put_ip(trace: &mut Trace, ip: &Ip) {
+    trace.known |= Trace::IP;
+    trace.ip = ip.offset as u32;
+    trace.payload = ip.payload as u32;
+    trace.total_len = ip.total_len as u32;
+    trace.version = if let Family::V4 = ip.family { 4 } else { 6 };
+    trace.protocol = ip.protocol;
+    trace.source = ip.source.bytes();
+    trace.destination = ip.destination.bytes();
 }
 
 /// What an ICMP error quotes.
@@ -85,13 +90,27 @@ pub fn quote(quote: &Quote) {
 
 /// What is wanted.
 #[inline(always)]
-pub fn wish(wish: &Wish) {
+pub fn change(change: &Change) {
+    note(|trace| put_change(trace, change));
+}
+
+/// What is wanted, and what the FIB says to it.
+#[inline(always)]
+pub fn route(change: &Change, fib: i32, egress: u32) {
     note(|trace| {
-        trace.known |= Trace::WISH;
-        if let Side::Source = wish.change.side {
-            trace.known |= Trace::FROM;
-        }
-        trace.address = wish.change.address.bytes();
-        trace.port = wish.change.port;
+        put_change(trace, change);
+        trace.known |= Trace::ROUTE;
+        trace.fib = fib;
+        trace.egress = egress;
     });
+}
+
+#[inline(always)]
+fn put_change(trace: &mut Trace, change: &Change) {
+    trace.known |= Trace::WISH;
+    if let Side::Source = change.side {
+        trace.known |= Trace::FROM;
+    }
+    trace.address = change.address.bytes();
+    trace.port = change.port;
 }
