@@ -1,7 +1,7 @@
 //! `failover explain`: what the loaded program does with a packet, stage by stage, and what of the packet is another
 //! one afterwards. It needs no daemon, and leaves no trace: see [`offline::explain`].
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{fmt::Write as _, net::SocketAddr, path::PathBuf};
 
 use clap::{ArgGroup, Args, ValueEnum};
 use serde::Serialize;
@@ -160,10 +160,11 @@ fn text(explained: &Explained) -> String {
     for (n, packet) in explained.packets.iter().enumerate() {
         if of > 1 {
             let gap = if n == 0 { "" } else { "\n" };
-            text += &format!("{gap}packet {} of {of}\n", n + 1);
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{gap}packet {} of {of}", n + 1);
         }
         for Stage { stage, finding } in &packet.stages {
-            text += &format!("{stage:<9} {}\n", clean(finding));
+            let _ = writeln!(text, "{stage:<9} {}", clean(finding));
         }
         text += "\n";
         if packet.changes.is_empty() {

@@ -18,9 +18,8 @@ pub fn device_to(host: IpAddr) -> Result<Option<u32>, Error> {
         let question = question.map_err(|error| fails(io::Error::other(error.to_string())))?.build();
         let mut answers = Box::pin(handle.route().get(question).execute());
         let route = match answers.next().await {
-            None => return Ok(None),
             // Whatever the code: unreachable, prohibited, a blackhole. No packet gets there.
-            Some(Err(rtnetlink::Error::NetlinkError(_))) => return Ok(None),
+            None | Some(Err(rtnetlink::Error::NetlinkError(_))) => return Ok(None),
             Some(Err(error)) => return Err(fails(io::Error::other(error.to_string()))),
             Some(Ok(route)) => route,
         };

@@ -71,7 +71,7 @@ impl Bench {
         };
         let twin = Twin::open(&Config { router, targets: targets.clone() })?;
         let devices = devices.collect::<Result<_>>()?;
-        let mut bench = Self { dataplane, events, devices, targets, pins, twin };
+        let mut bench = Self { dataplane, events, targets, devices, pins, twin };
         let redirectable: BTreeSet<u32> = network::redirectable().map(|n| bench.devices[&n]).collect();
         bench.dataplane.redirect_to(&redirectable)?;
         bench.serve(&[])?;
