@@ -11,4 +11,5 @@ pub mod event;
 pub mod key;
 pub mod names;
 pub mod reason;
+pub mod trace;
 pub mod value;

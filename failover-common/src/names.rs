@@ -39,6 +39,11 @@ pub const ANNOUNCED: &str = "ANNOUNCED";
 /// Ring buffer of [`crate::event::Event`].
 pub const EVENTS: &str = "EVENTS";
 
+/// One [`crate::trace::Trace`] per CPU, never pinned: what the twin of `failover explain` leaves.
+pub const TRACE: &str = "TRACE";
+/// The read-only global that makes a loaded object the twin: 1 there, 0 in the program that is attached.
+pub const DRY_RUN: &str = "DRY_RUN";
+
 /// The most backups that one target may have.
 pub const MAX_BACKUPS: u32 = 8;
 /// Counter slots per target; a [`crate::reason::Reason`] is below this.

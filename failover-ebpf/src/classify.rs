@@ -4,6 +4,7 @@
 use failover_common::{
     key::{self, EndpointKey},
     reason::Reason,
+    trace::Trace,
     value::PortBitmap,
 };
 
@@ -19,7 +20,7 @@ use crate::{
         l4::L4,
     },
     plan::{End, Side, Wish},
-    record, rewrite, steer,
+    record, rewrite, steer, trace,
 };
 
 /// A packet's visit: three kinds of packets, of which the first two are rare.
@@ -52,7 +53,8 @@ fn segment(packet: &mut Packet, link: &Link, ip: &'static Ip) -> End {
 
 #[inline(always)]
 fn steer_segment(packet: &mut Packet, link: &Link, ip: &'static Ip) -> Result<End, End> {
-    let l4 = l4::ports(packet, ip)?;
+    let l4 = l4::ports(packet, ip).inspect_err(|_| trace::ip(ip))?;
+    trace::segment(ip, &l4);
     classify(ip, &l4)?;
     // SAFETY: `classify` succeeds only when it has kept one.
     let wish = unsafe { Wish::kept() }?;
@@ -91,6 +93,10 @@ fn classify(ip: &Ip, l4: &L4) -> Result<(), End> {
         let key = EndpointKey::new(ip.source.bytes(), l4.source, ip.protocol);
         // SAFETY: as above.
         if let Some(endpoint) = unsafe { maps::BACKUPS.get(key) } {
+            trace::note(|trace| {
+                trace.known |= Trace::BACKUP;
+                trace.endpoint = endpoint.id;
+            });
             return steer::from_backup(ip, l4, endpoint);
         }
     }

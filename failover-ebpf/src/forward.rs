@@ -20,6 +20,7 @@ use crate::{
         ip::{Address, Ip},
     },
     plan::{Change, End, Plan, Side, Wish},
+    trace,
 };
 
 /// Linux's AF_INET.
@@ -64,6 +65,7 @@ pub fn plan(
 ) -> Result<Plan, End> {
     let pass = |reason| End::pass(reason, wish.target);
     if ip.hop_limit <= 1 {
+        trace::change(&wish.change);
         return Err(pass(Reason::TtlExpired));
     }
     let redirect = route(packet, link, ip, ports, &wish.change).map_err(pass)?;
@@ -102,6 +104,7 @@ fn route(packet: &Packet, link: &Link, ip: &Ip, ports: (u16, u16), change: &Chan
     let params: *mut Fib = fib;
     // SAFETY: `params` points to a whole, initialised structure of the kernel's size (asserted above).
     let answer = unsafe { bpf_fib_lookup(packet.context(), params.cast(), FIB_LEN, 0) };
+    trace::route(change, answer as i32, fib.ifindex);
     // Errors of the call itself are negative.
     match u32::try_from(answer).unwrap_or(u32::MAX) {
         BPF_FIB_LKUP_RET_SUCCESS => {

@@ -2,7 +2,7 @@
 //!
 //! One whose first was not seen before it passes: the primary, if it is alive, can make nothing of a part.
 
-use failover_common::{key::FragmentKey, reason::Reason, value::FragmentWay};
+use failover_common::{key::FragmentKey, reason::Reason, trace::Trace, value::FragmentWay};
 
 use aya_ebpf::bindings::BPF_ANY;
 
@@ -17,6 +17,7 @@ use crate::{
     plan::{Change, End, Side, Wish},
     rewrite,
     steer::now_seconds,
+    trace::{self, dry_run},
 };
 
 /// Seconds for which a receiver waits for the rest of a datagram (Linux: 30). After that the identification may be
@@ -26,6 +27,9 @@ const LIFETIME: u32 = 30;
 /// Remembers what was decided about the first fragment.
 #[inline(never)]
 pub fn remember(ip: &Ip, identification: u32, wish: &Wish) -> Result<(), End> {
+    if dry_run() {
+        return Ok(());
+    }
     let way = FragmentWay {
         address: wish.change.address.bytes(),
         target: wish.target,
@@ -44,6 +48,9 @@ pub fn remember(ip: &Ip, identification: u32, wish: &Wish) -> Result<(), End> {
 /// An identification was used again, by a datagram that passes.
 #[inline(never)]
 pub fn forget(ip: &Ip, identification: u32) {
+    if dry_run() {
+        return;
+    }
     // One that is not there is the usual case.
     let _ = maps::FRAGMENTS.remove(key(ip, identification));
 }
@@ -56,6 +63,8 @@ pub fn follow(packet: &mut Packet, link: &Link, ip: &'static Ip, identification:
 
 #[inline(always)]
 fn follow_first(packet: &mut Packet, link: &Link, ip: &'static Ip, identification: u32) -> Result<End, End> {
+    trace::ip(ip);
+    trace::known(Trace::FRAGMENT);
     recall(ip, identification)?;
     // SAFETY: `recall` succeeds only when it has kept one.
     let wish = unsafe { Wish::kept() }?;

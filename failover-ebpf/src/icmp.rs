@@ -10,6 +10,7 @@
 use failover_common::{
     key::EndpointKey,
     reason::Reason,
+    trace::Trace,
     value::{Endpoint, Service},
 };
 
@@ -24,7 +25,7 @@ use crate::{
         ip::{Address, Ip},
     },
     plan::{Change, End, Side, Wish},
-    rewrite, steer,
+    rewrite, steer, trace,
 };
 
 /// An error that concerns a rewritten packet is rewritten too. A function of its own, because the stack has 512 bytes.
@@ -35,9 +36,11 @@ pub fn translate(packet: &mut Packet, link: &Link, ip: &'static Ip) -> End {
 
 #[inline(always)]
 fn turn_back(packet: &mut Packet, link: &Link, ip: &'static Ip) -> Result<End, End> {
+    trace::ip(ip);
     icmp::quote(packet, ip)?;
     // SAFETY: `quote` succeeds only when it has written one.
     let quote = unsafe { maps::place(&maps::QUOTE).ok_or(Reason::NotOurs)?.assume_init_ref() };
+    trace::quote(quote);
     decide(ip, quote)?;
     // SAFETY: `decide` succeeds only when it has kept one.
     let wish = unsafe { Wish::kept() }?;
@@ -70,6 +73,10 @@ fn decide(ip: &Ip, quote: &Quote) -> Result<(), End> {
         let key = EndpointKey::new(quote.destination.bytes(), quote.destination_port, quote.protocol);
         // SAFETY: as above.
         if let Some(endpoint) = unsafe { maps::BACKUPS.get(key) } {
+            trace::note(|trace| {
+                trace.known |= Trace::BACKUP;
+                trace.endpoint = endpoint.id;
+            });
             return to_client(ip, quote, endpoint);
         }
     }
@@ -92,6 +99,7 @@ fn to_client(ip: &Ip, quote: &Quote, endpoint: &Endpoint) -> Result<(), End> {
         return Err(Reason::OwnProbe.into());
     }
     let origin = if endpoint.flags & Endpoint::DEDICATED != 0 {
+        trace::known(Trace::DEDICATED);
         endpoint.origin
     } else {
         steer::recall_flow(quote.source, quote.source_port, quote.protocol, endpoint.id)?

@@ -2,7 +2,8 @@
 //!
 //! A packet's way is `parse` → `classify` (is it ours, and what is to be done) → `steer`, `fragment` or `icmp` (who
 //! gets it, and the flow's memory) → `forward` (where it leaves) → `rewrite`. Until `rewrite` nothing is written, and whatever is unknown passes; from
-//! then on whatever fails is dropped, so that half a rewrite is never sent.
+//! then on whatever fails is dropped, so that half a rewrite is never sent. `record` counts, or, in the
+//! twin of `failover explain`, `trace` says what was found.
 #![no_std]
 #![no_main]
 // The program macros make items without documentation, and hand contexts over by value.
@@ -20,6 +21,7 @@ mod plan;
 mod record;
 mod rewrite;
 mod steer;
+mod trace;
 
 use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
 use failover_common::reason::Reason;
@@ -61,10 +63,10 @@ fn walk(packet: &mut Packet) -> Verdict {
     // The device was in the map when the plan was made; it may have gone since.
     let gone = || maps::fib().is_none_or(|fib| maps::DEVICES.redirect(fib.ifindex, 0).is_err());
     if end.redirects() && gone() {
-        record::count(packet, end.target(), Reason::HalfWritten as u32);
+        record::close(packet, End::drop(Reason::HalfWritten, end.target()));
         return Verdict::Drop;
     }
-    record::count(packet, end.target(), end.reason());
+    record::close(packet, end);
     match end {
         end if end.redirects() => Verdict::Redirect,
         end if end.drops() => Verdict::Drop,

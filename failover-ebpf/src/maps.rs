@@ -12,6 +12,7 @@ use aya_ebpf::{
 use failover_common::{
     key::{ClientKey, EndpointKey, FlowKey, FragmentKey, HostKey},
     names::FRAGMENT_SLOTS,
+    trace::Trace,
     value::{Availability, Counter, Endpoint, FragmentWay, PortBitmap, Return, Server, Service},
 };
 
@@ -92,6 +93,11 @@ pub static WISH: PerCpuArray<MaybeUninit<Wish>> = PerCpuArray::with_max_entries(
 /// What the FIB is asked, and answers: plain words, and never uninitialised.
 #[map]
 pub static FIB: PerCpuArray<Fib> = PerCpuArray::with_max_entries(1, 0);
+
+/// What the twin of `failover explain` leaves; nothing else writes it. Userspace clears it before a test run, and reads
+/// it after.
+#[map]
+pub static TRACE: PerCpuArray<Trace> = PerCpuArray::with_max_entries(1, 0);
 
 /// Stored by whichever CPU steers the first packet of a generation; two at once announce it twice, and the daemon
 /// keeps the first.

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// How a packet's visit ends, in one register: of a structure that a function returns through memory, the verifier
-/// forgets what it knew.
+/// forgets what it knew. [`failover_common::trace::Trace::end`] is the same.
 ///
 /// ```text
 /// bits  0..16  the reason, never 0
@@ -63,6 +63,12 @@ impl End {
         match visit {
             Ok(end) | Err(end) => end,
         }
+    }
+
+    /// The register.
+    #[inline(always)]
+    pub const fn bits(self) -> u64 {
+        self.0.get()
     }
 
     /// The reason's number.

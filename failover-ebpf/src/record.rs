@@ -10,11 +10,17 @@ use crate::{
     maps,
     packet::Packet,
     parse::{ip::Ip, l4::L4},
+    plan::End,
+    trace::{self, dry_run},
 };
 
-/// Counts the packet under `target` and the number of a reason.
+/// Counts the packet under its target and its reason.
 #[inline(always)]
-pub fn count(packet: &Packet, target: u32, reason: u32) {
+pub fn close(packet: &Packet, end: End) {
+    if dry_run() {
+        return trace::end(end);
+    }
+    let (target, reason) = (end.target(), end.reason());
     if let Some(counter) = maps::COUNTERS.get_ptr_mut(target * REASON_SLOTS + reason) {
         // SAFETY: this CPU's own element; XDP does not interrupt itself on one CPU.
         unsafe {
@@ -35,7 +41,7 @@ pub fn announce(ip: &Ip, l4: &L4, target: u32, generation: u32) {
     let Some(announced) = maps::ANNOUNCED.get_ptr_mut(target) else { return };
     // SAFETY: a live array element of 4 aligned bytes; see `maps::ANNOUNCED` for two CPUs at once.
     unsafe {
-        if *announced == generation {
+        if *announced == generation || dry_run() {
             return;
         }
         *announced = generation;

@@ -4,6 +4,7 @@ use failover_common::{
     key::{ClientKey, EndpointKey, FlowKey},
     names::MAX_BACKUPS,
     reason::Reason,
+    trace::Trace,
     value::{Availability, Endpoint, Origin, RIVAL_SECONDS, Return, Server, Service},
 };
 
@@ -16,6 +17,7 @@ use crate::{
         l4::L4,
     },
     plan::{Change, End, Side, Wish},
+    trace::{self, dry_run},
 };
 
 /// A packet to a target's service: to the backup, where one serves.
@@ -46,6 +48,11 @@ pub fn to_service(ip: &Ip, l4: &L4, service: &Service) -> Result<(), End> {
 pub fn server(ip: &Ip, service: &Service) -> Result<(&'static Server, u32), End> {
     let pass = |reason| End::pass(reason, service.target);
     let now = availability(service.target);
+    trace::note(|trace| {
+        trace.known |= Trace::SERVICE | Trace::AVAILABILITY;
+        trace.service_target = service.target;
+        trace.availability = now.0;
+    });
     match now.serving() {
         0 => return Err(pass(Reason::PrimaryServes)),
         Availability::NOBODY => return Err(End::drop(Reason::NobodyServes, service.target)),
@@ -72,6 +79,7 @@ pub fn from_backup(ip: &Ip, l4: &L4, endpoint: &Endpoint) -> Result<(), End> {
         return Err(Reason::OwnProbe.into());
     }
     let origin = if endpoint.flags & Endpoint::DEDICATED != 0 {
+        trace::known(Trace::DEDICATED);
         endpoint.origin
     } else {
         recall(ip, l4, endpoint.id)?
@@ -113,7 +121,9 @@ pub fn recall_flow(client: Address, port: u16, protocol: u8, endpoint: u32) -> R
 
 #[inline(always)]
 fn known(way: Option<&Return>) -> Result<Origin, End> {
+    trace::known(Trace::WAY_ASKED);
     let way = way.ok_or(End::from(Reason::NoReturn))?;
+    trace::known(Trace::WAY_FOUND);
     if way.rival_seen != 0 && now_seconds().wrapping_sub(way.rival_seen) < RIVAL_SECONDS {
         return Err(End::pass(Reason::AmbiguousReturn, way.origin.target));
     }
@@ -162,7 +172,7 @@ fn note<K>(map: &LruHashMap<K, Return>, key: &K, origin: &Origin, now: u32) -> R
         // SAFETY: a live element (RCU); `seen` is the only field stored in place, and it is 4 aligned bytes.
         let way = unsafe { &mut *way };
         if way.origin == *origin {
-            if way.seen != now {
+            if way.seen != now && !dry_run() {
                 way.seen = now;
             }
             return Ok(());
@@ -170,6 +180,9 @@ fn note<K>(map: &LruHashMap<K, Return>, key: &K, origin: &Origin, now: u32) -> R
         if now.wrapping_sub(way.seen) < RIVAL_SECONDS {
             rival_seen = now;
         }
+    }
+    if dry_run() {
+        return Ok(());
     }
     map.insert(key, Return { origin: *origin, seen: now, rival_seen }, BPF_ANY.into())
 }

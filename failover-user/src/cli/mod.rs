@@ -15,6 +15,7 @@ pub mod check;
 mod completions;
 mod configuration;
 mod events;
+mod explain;
 mod failure;
 #[cfg(test)]
 mod fixture;
@@ -113,6 +114,8 @@ enum Command {
     Stats,
     /// Show what happened
     Events(events::Arguments),
+    /// Show what the loaded program does with a packet, and why; nothing is sent, counted or remembered
+    Explain(explain::Arguments),
     /// Print a shell's completions
     Completions(completions::Completions),
     /// Print the manual page, or write the pages of all commands
@@ -136,6 +139,10 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Run(arguments) => run::run(&session, &arguments),
         Command::Check => configuration::check(&session),
+        Command::Explain(arguments) => {
+            output::log("error", session.verbose());
+            explain::run(&session, &arguments)
+        }
         Command::Completions(arguments) => completions::completions(&arguments),
         Command::Man(arguments) => completions::man(&arguments),
         Command::Attach(arguments) if arguments.pass => interface::attach_pass(&session, &arguments),
@@ -159,6 +166,10 @@ async fn ask(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Reload => reload::run(session).await,
         Command::Stats => stats::run(session).await,
         Command::Events(arguments) => events::run(session, &arguments).await,
-        Command::Run(_) | Command::Check | Command::Completions(_) | Command::Man(_) => Ok(()),
+        Command::Run(_)
+        | Command::Check
+        | Command::Explain(_)
+        | Command::Completions(_)
+        | Command::Man(_) => Ok(()),
     }
 }

@@ -240,7 +240,7 @@ fn settle(ebpf: &mut Ebpf, pins: &Pins, fits: bool) -> Result<(), Error> {
     })
 }
 
-fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp, Error> {
+pub(super) fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp, Error> {
     ebpf.program_mut(PROGRAM_XDP).and_then(|program| program.try_into().ok()).ok_or_else(no_program)
 }
 

@@ -25,6 +25,7 @@ mod netdev;
 pub mod offline;
 pub mod pass;
 mod pins;
+mod route;
 mod sync;
 mod tables;
 mod test_run;

@@ -34,6 +34,8 @@ pub struct Device {
     pub index: u32,
     /// Name.
     pub name: String,
+    /// Its Ethernet address, where it has one.
+    pub mac: Option<[u8; 6]>,
     /// The XDP program that it runs: how, and the program's id.
     pub xdp: Option<(Mode, u32)>,
 }
@@ -117,18 +119,25 @@ fn fails(source: io::Error) -> Error {
 
 /// One look, for callers outside of a runtime.
 pub fn look_once() -> Result<Devices, Error> {
-    let look = move || {
+    once(async {
+        let (links, handle, _) = rtnetlink::new_connection().map_err(fails)?;
+        tokio::spawn(links);
+        let (connection, generic, _) = genetlink::new_connection().map_err(fails)?;
+        tokio::spawn(connection);
+        look(&handle, &generic).await
+    })
+}
+
+/// Runs netlink's questions to their end, for callers outside of a runtime.
+pub(super) fn once<T: Send + 'static>(
+    questions: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    let ask = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fails)?;
-        runtime.block_on(async {
-            let (links, handle, _) = rtnetlink::new_connection().map_err(fails)?;
-            tokio::spawn(links);
-            let (connection, generic, _) = genetlink::new_connection().map_err(fails)?;
-            tokio::spawn(connection);
-            look(&handle, &generic).await
-        })
+        runtime.block_on(questions)
     };
     // A thread of its own: the caller may sit in a runtime, which must not be blocked from within.
-    std::thread::spawn(look).join().unwrap_or_else(|_| Err(fails(io::ErrorKind::Other.into())))
+    std::thread::spawn(ask).join().unwrap_or_else(|_| Err(fails(io::ErrorKind::Other.into())))
 }
 
 async fn look(handle: &rtnetlink::Handle, generic: &GenetlinkHandle) -> Result<Devices, Error> {
@@ -136,10 +145,11 @@ async fn look(handle: &rtnetlink::Handle, generic: &GenetlinkHandle) -> Result<D
     let mut links = handle.link().get().execute();
     while let Some(link) = links.next().await {
         let link = link.map_err(|error| fails(io::Error::other(error.to_string())))?;
-        let mut device = Device { index: link.header.index, name: String::new(), xdp: None };
+        let mut device = Device { index: link.header.index, name: String::new(), mac: None, xdp: None };
         for attribute in link.attributes {
             match attribute {
                 LinkAttribute::IfName(name) => device.name = name,
+                LinkAttribute::Address(mac) => device.mac = mac.try_into().ok(),
                 LinkAttribute::Xdp(xdp) => device.xdp = running(&xdp),
                 _ => {}
             }

@@ -4,6 +4,8 @@
 //! store into the availability map, as a daemon's decision is, and the operator's order is kept where the next
 //! daemon finds it.
 
+pub mod explain;
+
 use std::collections::BTreeMap;
 
 use failover_common::value::Availability;
@@ -55,6 +57,29 @@ pub enum OfflineError {
         /// The interface.
         name: String,
     },
+    /// No such device.
+    #[error("interface {name}: no such device")]
+    NoInterface {
+        /// Its name.
+        name: String,
+    },
+    /// Packets of this host cannot come in by any device, by the kernel's own routes.
+    #[error("no route leads back to {host}")]
+    NoWayBack {
+        /// The packet's source.
+        host: std::net::IpAddr,
+    },
+    /// They would come in by a device at which nobody looks at them.
+    #[error("the route back to {host} leaves by {interface}, and nothing of ours is attached there")]
+    NotAttachedThere {
+        /// The packet's source.
+        host: std::net::IpAddr,
+        /// The device.
+        interface: String,
+    },
+    /// The program in the kernel is not the one that this binary brings.
+    #[error("the program that is loaded is another build's than this command's")]
+    AnotherBuild,
     /// Not without a daemon.
     #[error("the admin state `drain` is not supported yet")]
     Drain,
@@ -72,8 +97,12 @@ impl OfflineError {
             {
                 6
             }
-            Self::NoTarget { .. } | Self::NotAttached { .. } => 7,
-            Self::Orders(_) | Self::Lock(_) | Self::Drain => 1,
+            Self::NoTarget { .. }
+            | Self::NotAttached { .. }
+            | Self::NoInterface { .. }
+            | Self::NoWayBack { .. }
+            | Self::NotAttachedThere { .. } => 7,
+            Self::Orders(_) | Self::Lock(_) | Self::AnotherBuild | Self::Drain => 1,
         }
     }
 
@@ -85,6 +114,13 @@ impl OfflineError {
                 Some("a daemon runs, but does not answer on its socket: see its log".into())
             }
             Self::NoTarget { .. } => Some("see `failover target list`".into()),
+            Self::NoInterface { .. } => Some("see `ip link` for the names there are".into()),
+            Self::NoWayBack { .. } | Self::NotAttachedThere { .. } => {
+                Some("say by which interface it comes in: --iface IFACE".into())
+            }
+            Self::AnotherBuild => Some(
+                "restart the daemon, which swaps in the program of this build without losing a packet".into(),
+            ),
             Self::Drain => Some("`disable` sends everything to the backup at once".into()),
             _ => None,
         }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use aya::programs::{ProgramError, TestRun as _, TestRunOptions};
+use aya::programs::{ProgramError, TestRun as _, TestRunOptions, Xdp};
 
 use super::{error::Error, load::Dataplane};
 
@@ -23,17 +23,7 @@ impl Dataplane {
     /// memory move. Only the frame itself goes nowhere. The kernel takes no frame that is shorter than an Ethernet
     /// header (14 bytes) or longer than about a page.
     pub fn test_run(&self, frame: &[u8], ingress: u32) -> Result<TestRun, Error> {
-        let mut after = vec![0; frame.len()];
-        let context = context(frame.len() as u32, ingress);
-        let options = TestRunOptions {
-            data_in: Some(frame),
-            data_out: Some(&mut after),
-            ctx_in: Some(&context),
-            ..TestRunOptions::new()
-        };
-        let result = self.program()?.test_run(options).map_err(fails)?;
-        after.truncate(result.data_size_out as usize);
-        Ok(TestRun { action: result.return_value, frame: after })
+        run(self.program()?, frame, ingress)
     }
 
     /// Runs the program as often, each time on the frame as the time before left it; what the last run ended in.
@@ -47,6 +37,21 @@ impl Dataplane {
         };
         Ok(self.program()?.test_run(options).map_err(fails)?.return_value)
     }
+}
+
+/// The same, of any XDP program.
+pub(super) fn run(program: &Xdp, frame: &[u8], ingress: u32) -> Result<TestRun, Error> {
+    let mut after = vec![0; frame.len()];
+    let context = context(frame.len() as u32, ingress);
+    let options = TestRunOptions {
+        data_in: Some(frame),
+        data_out: Some(&mut after),
+        ctx_in: Some(&context),
+        ..TestRunOptions::new()
+    };
+    let result = program.test_run(options).map_err(fails)?;
+    after.truncate(result.data_size_out as usize);
+    Ok(TestRun { action: result.return_value, frame: after })
 }
 
 /// A `struct xdp_md` (linux/bpf.h): data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.

@@ -6,10 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use aya::{
     Pod,
-    maps::{HashMap, Map, MapData},
+    maps::{Array, HashMap, Map, MapData},
 };
 use failover_common::{
     key::{ClientKey, EndpointKey, FlowKey, FragmentKey, TCP, UDP, mapped},
@@ -19,8 +19,11 @@ use failover_common::{
 };
 use failover_tests::netns::Namespaces;
 use failover_user::{
-    config::model::Target,
-    dataplane::{Dataplane, Desired, Events, Options},
+    config::model::{Config, Router, Target},
+    dataplane::{
+        Dataplane, Desired, Events, Options,
+        offline::explain::{Answer, Ingress, Twin},
+    },
     director::Place,
 };
 
@@ -40,6 +43,7 @@ pub struct Bench {
     targets: Vec<Target>,
     devices: BTreeMap<u8, u32>,
     pins: PathBuf,
+    twin: Twin,
 }
 
 /// Runs `test` on a router that is taken away again, whatever happens.
@@ -58,7 +62,16 @@ impl Bench {
         let options = Options { bpffs_dir: pins.clone(), max_flows: 4096, targets: &targets };
         let (dataplane, events) = Dataplane::open(&options)?;
         let devices = network::subnets().map(|n| Ok((n, index(&network::device(n))?)));
-        let mut bench = Self { dataplane, events, devices: devices.collect::<Result<_>>()?, targets, pins };
+        let router = Router {
+            interfaces: Vec::new(),
+            control_socket: PathBuf::new(),
+            state_dir: PathBuf::new(),
+            bpffs_dir: pins.clone(),
+            max_flows: std::num::NonZeroU32::MIN,
+        };
+        let twin = Twin::open(&Config { router, targets: targets.clone() })?;
+        let devices = devices.collect::<Result<_>>()?;
+        let mut bench = Self { dataplane, events, targets, devices, pins, twin };
         let redirectable: BTreeSet<u32> = network::redirectable().map(|n| bench.devices[&n]).collect();
         bench.dataplane.redirect_to(&redirectable)?;
         bench.serve(&[])?;
@@ -84,8 +97,21 @@ impl Bench {
             self.step(step)?;
         }
         let before = self.counters()?;
+        let foretold = self.ask_twin(&fixture.sent)?;
         let (action, bytes) = self.send(&fixture.sent)?;
+        // Once: the twin counts nothing.
         let moved = difference(&before, &self.counters()?);
+        let outcome = &fixture.outcome;
+        let target = outcome.target.map_or(0, |primary| self.id_of(primary));
+        let trace = &foretold.trace;
+        ensure!(
+            (trace.reason(), trace.target()) == (Some(outcome.reason), target),
+            "the twin says {trace:?}"
+        );
+        ensure!(
+            (foretold.action, &foretold.after) == (action, &bytes),
+            "the twin does otherwise: {foretold:?}"
+        );
         compare(&fixture.outcome, action, &bytes, &moved, fixture.sent.bytes.len())
     }
 
@@ -101,6 +127,15 @@ impl Bench {
             }
         }
         Ok(None)
+    }
+
+    /// Asks the twin of `failover explain`, which must say what comes of the packet, and remember nothing of it.
+    fn ask_twin(&mut self, packet: &Raw) -> Result<Answer> {
+        let memory = self.memory()?;
+        let ingress = Ingress { name: String::new(), index: self.devices[&packet.ingress], mac: None };
+        let answer = self.twin.explain(&packet.bytes, &ingress)?;
+        ensure!(self.memory()? == memory, "the twin has changed what is remembered");
+        Ok(answer)
     }
 
     /// Runs the program on a frame: the action's number, and the frame as it is then.
@@ -168,6 +203,16 @@ impl Bench {
             fragments.insert(key, way, 0)?;
         }
         Ok(())
+    }
+
+    /// Everything that the program remembers.
+    fn memory(&self) -> Result<impl PartialEq + use<>> {
+        fn all<K: Pod, V: Pod>(map: &HashMap<MapData, K, V>) -> Result<Vec<(K, V)>> {
+            Ok(map.iter().collect::<Result<_, _>>()?)
+        }
+        let announced: Array<_, u32> = Array::try_from(self.pinned(names::ANNOUNCED)?)?;
+        let announced: Vec<u32> = announced.iter().collect::<Result<_, _>>()?;
+        Ok((all(&self.returns()?)?, all(&self.clients()?)?, all(&self.fragments()?)?, announced))
     }
 
     fn returns(&self) -> Result<HashMap<MapData, FlowKey, Return>> {

@@ -1,0 +1,116 @@
+//! The twin of `failover explain`: the same program, loaded once more on the same maps and never attached, that writes
+//! nothing but down what it found.
+//!
+//! Whether this is the twin is a constant when the program is loaded: of the attached one, the verifier removes all that
+//! only the twin does, and of the twin, all that only the attached one does. Of each place that asks, one load stays: so
+//! the ways that most packets go ask as seldom as they can.
+
+use core::ptr;
+
+use failover_common::trace::Trace;
+
+use crate::{
+    maps,
+    parse::{Family, icmp::Quote, ip::Ip, l4::L4},
+    plan::{Change, End, Side},
+};
+
+/// Set by the loader, before the verifier looks at it.
+#[unsafe(no_mangle)]
+static DRY_RUN: u8 = 0;
+
+/// Whether nothing may be written that outlives the visit.
+#[inline(always)]
+pub fn dry_run() -> bool {
+    // SAFETY: a live static; the load is volatile because it is the loader that gives it its value.
+    (unsafe { ptr::read_volatile(&raw const DRY_RUN) }) != 0
+}
+
+/// Notes something, if this is the twin.
+#[inline(always)]
+pub fn note(write: impl FnOnce(&mut Trace)) {
+    if dry_run()
+        && let Some(trace) = maps::TRACE.get_ptr_mut(0)
+    {
+        // SAFETY: this CPU's own element, and any bytes are valid; test runs do not interrupt each other on one CPU.
+        write(unsafe { &mut *trace });
+    }
+}
+
+/// The visit is over.
+#[inline(always)]
+pub fn end(end: End) {
+    note(|trace| trace.end = end.bits());
+}
+
+/// These became known.
+#[inline(always)]
+pub fn known(bits: u32) {
+    note(|trace| trace.known |= bits);
+}
+
+/// The IP header.
+#[inline(always)]
+pub fn ip(ip: &Ip) {
+    note(|trace| put_ip(trace, ip));
+}
+
+/// The IP header and the ports.
+#[inline(always)]
+pub fn segment(ip: &Ip, l4: &L4) {
+    note(|trace| {
+        put_ip(trace, ip);
+        trace.known |= Trace::PORTS;
+        trace.source_port = l4.source.to_be_bytes();
+        trace.destination_port = l4.destination.to_be_bytes();
+    });
+}
+
+#[inline(always)]
+fn put_ip(trace: &mut Trace, ip: &Ip) {
+    trace.known |= Trace::IP;
+    trace.ip = ip.offset as u32;
+    trace.payload = ip.payload as u32;
+    trace.total_len = ip.total_len as u32;
+    trace.version = if let Family::V4 = ip.family { 4 } else { 6 };
+    trace.protocol = ip.protocol;
+    trace.source = ip.source.bytes();
+    trace.destination = ip.destination.bytes();
+}
+
+/// What an ICMP error quotes.
+#[inline(always)]
+pub fn quote(quote: &Quote) {
+    note(|trace| {
+        trace.known |= Trace::QUOTE;
+        trace.quote = quote.offset as u32;
+        trace.quote_l4 = quote.l4 as u32;
+    });
+}
+
+/// What is wanted.
+#[inline(always)]
+pub fn change(change: &Change) {
+    note(|trace| put_change(trace, change));
+}
+
+/// What is wanted, and what the FIB says to it.
+#[inline(always)]
+pub fn route(change: &Change, fib: i32, egress: u32) {
+    note(|trace| {
+        put_change(trace, change);
+        trace.known |= Trace::ROUTE;
+        trace.fib = fib;
+        trace.egress = egress;
+    });
+}
+
+#[inline(always)]
+fn put_change(trace: &mut Trace, change: &Change) {
+    trace.known |= Trace::WISH;
+    if let Side::Source = change.side {
+        trace.known |= Trace::FROM;
+    }
+    trace.address = change.address.bytes();
+    trace.port = change.port;
+}
