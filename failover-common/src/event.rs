@@ -28,6 +28,8 @@ pub struct Event {
 pub enum Kind {
     /// The first packet of a generation was steered to a backup.
     SteeringBegan = 1,
+    /// The table of flows that were answered is full: the next ones may be forgotten, if a flood of others comes.
+    FlowTableFull = 2,
 }
 
 impl TryFrom<u32> for Kind {
@@ -36,6 +38,7 @@ impl TryFrom<u32> for Kind {
     fn try_from(number: u32) -> Result<Self, u32> {
         match number {
             1 => Ok(Kind::SteeringBegan),
+            2 => Ok(Kind::FlowTableFull),
             other => Err(other),
         }
     }

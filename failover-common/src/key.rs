@@ -47,15 +47,15 @@ impl EndpointKey {
     }
 }
 
-/// One client's flow with one backup endpoint.
+/// One client's flow with one backup endpoint; or, with port and protocol 0, the client's host as that endpoint knows it.
 #[repr(C, align(4))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlowKey {
     /// IPv6 or IPv4-mapped, network order.
     pub client: [u8; 16],
-    /// The client's port, network order.
+    /// The client's port, network order; of a host, 0.
     pub port: [u8; 2],
-    /// [`TCP`] or [`UDP`].
+    /// [`TCP`] or [`UDP`]; of a host, 0.
     pub protocol: u8,
     /// Zero.
     pub reserved: u8,
@@ -63,14 +63,18 @@ pub struct FlowKey {
     pub endpoint: u32,
 }
 
-/// A client host, as one backup endpoint knows it.
-#[repr(C, align(4))]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientKey {
-    /// IPv6 or IPv4-mapped, network order.
-    pub client: [u8; 16],
-    /// Id of the backup endpoint ([`crate::value::Endpoint::id`]).
-    pub endpoint: u32,
+impl FlowKey {
+    /// From now on it is that of the flow's client's host.
+    #[inline(always)]
+    pub const fn become_host(&mut self) {
+        (self.port, self.protocol) = ([0; 2], 0);
+    }
+
+    /// Whether it is a host's.
+    #[inline(always)]
+    pub const fn is_host(&self) -> bool {
+        self.protocol == 0
+    }
 }
 
 /// A host that belongs to a target: its own address, or one of its backups'.
@@ -101,7 +105,6 @@ pub struct FragmentKey {
 
 const _: () = assert!(size_of::<EndpointKey>() == 20);
 const _: () = assert!(size_of::<FlowKey>() == 24);
-const _: () = assert!(size_of::<ClientKey>() == 20);
 const _: () = assert!(size_of::<HostKey>() == 20);
 const _: () = assert!(size_of::<FragmentKey>() == 40);
 
@@ -111,8 +114,6 @@ mod pod {
     unsafe impl aya::Pod for super::EndpointKey {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::FlowKey {}
-    // SAFETY: as above.
-    unsafe impl aya::Pod for super::ClientKey {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::HostKey {}
     // SAFETY: as above.

@@ -2,7 +2,7 @@
 
 /// Version of every layout in this crate. Pinned maps live in a folder of this number, so that a daemon never
 /// reads another layout's bytes.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// The XDP program of the router's interfaces.
 pub const PROGRAM_XDP: &str = "failover_xdp";
@@ -10,7 +10,7 @@ pub const PROGRAM_XDP: &str = "failover_xdp";
 /// frames while it has an XDP program of its own.
 pub const PROGRAM_PASS: &str = "failover_pass";
 
-/// Bitmap of signalling ports; one [`crate::value::PortBitmap`].
+/// Two [`crate::value::PortBitmap`]s: [`SIGNALLING`] ports, and those of the daemon's own [`PROBING`] sockets.
 pub const PORTS: &str = "PORTS";
 /// [`crate::key::EndpointKey`] of a target's service → [`crate::value::Service`].
 pub const SERVICES: &str = "SERVICES";
@@ -22,16 +22,22 @@ pub const SERVERS: &str = "SERVERS";
 pub const BACKUPS: &str = "BACKUPS";
 /// [`crate::key::HostKey`]: the hosts that belong to a target (its backups and itself).
 pub const HOSTS: &str = "HOSTS";
-/// [`crate::key::FlowKey`] → [`crate::value::Return`]: the exact way back of one steered flow.
-pub const RETURNS: &str = "RETURNS";
-/// [`crate::key::ClientKey`] → [`crate::value::Return`]: the way to a client host that was steered before.
-pub const CLIENTS: &str = "CLIENTS";
+/// Service id → [`crate::value::Origin`]: the address and port under which clients know the service.
+pub const ORIGINS: &str = "ORIGINS";
+/// [`crate::key::FlowKey`] → [`crate::value::Flow`]: who was sent to a backup, and was not answered yet. The least recently
+/// used makes room.
+pub const UNANSWERED: &str = "UNANSWERED";
+/// The same of who was answered: nobody makes room here but the daemon, for what is idle or over.
+pub const ANSWERED: &str = "ANSWERED";
 /// [`crate::key::FragmentKey`] → [`crate::value::FragmentWay`]: what the first fragment of a datagram decided.
 pub const FRAGMENTS: &str = "FRAGMENTS";
 /// [`crate::key::EndpointKey`] of the daemon's own probe sockets: never touched.
 pub const PROBES: &str = "PROBES";
 /// The devices that can take a redirected frame, by interface index.
 pub const DEVICES: &str = "DEVICES";
+/// One u32: another number whenever the router's routes, rules, neighbours or devices have changed, so that next hops
+/// which were kept are looked up again; 0: none may be kept.
+pub const EPOCH: &str = "EPOCH";
 /// `target id × REASON_SLOTS + reason` → [`crate::value::Counter`], per CPU. Target id 0 is "no target".
 pub const COUNTERS: &str = "COUNTERS";
 /// Target id → the generation whose first steered packet was announced.
@@ -44,6 +50,10 @@ pub const TRACE: &str = "TRACE";
 /// The read-only global that makes a loaded object the twin: 1 there, 0 in the program that is attached.
 pub const DRY_RUN: &str = "DRY_RUN";
 
+/// The bitmap of signalling ports in [`PORTS`].
+pub const SIGNALLING: u32 = 0;
+/// The bitmap of the ports of probe sockets in [`PORTS`].
+pub const PROBING: u32 = 1;
 /// The most backups that one target may have.
 pub const MAX_BACKUPS: u32 = 8;
 /// Counter slots per target; a [`crate::reason::Reason`] is below this.

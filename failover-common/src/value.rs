@@ -52,7 +52,45 @@ pub struct Service {
     /// Where the service is also some other target's backup endpoint: that endpoint's id; else 0.
     pub endpoint: u32,
     /// Zero.
+    pub flags: u32,
+    /// The target's own hosts.
+    pub hosts: Hosts,
+    /// Zero.
     pub reserved: u32,
+}
+
+/// A set of hosts that may hold more than it should: whoever is not in it is not one of them, and `HOSTS` is asked about
+/// who is.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Hosts(pub u32);
+
+impl Hosts {
+    /// With this host, too: IPv6 or IPv4-mapped, network order, in words of memory.
+    #[inline(always)]
+    #[must_use]
+    pub const fn and(self, host: [u32; 4]) -> Self {
+        Self(self.0 | Self::bit(host))
+    }
+
+    /// With all of theirs.
+    #[must_use]
+    pub const fn and_all(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    /// Whether this host may be one of them.
+    #[inline(always)]
+    pub const fn may_hold(self, host: [u32; 4]) -> bool {
+        self.0 & Self::bit(host) != 0
+    }
+
+    #[inline(always)]
+    const fn bit(host: [u32; 4]) -> u32 {
+        let [a, b, c, d] = host;
+        // 2^32 divided by the golden ratio: neighbours' addresses get far apart.
+        1 << ((a ^ b ^ c ^ d).wrapping_mul(0x9e37_79b1) >> 27)
+    }
 }
 
 /// Where a backup serves one service. An all-zero value is an empty place.
@@ -63,7 +101,7 @@ pub struct Server {
     pub address: [u8; 16],
     /// Network order.
     pub port: [u8; 2],
-    /// [`Self::DEDICATED`] or 0.
+    /// [`Self::DEDICATED`], [`Self::EXCLUSIVE`], or 0.
     pub flags: u16,
     /// Endpoint id, from 1; 0 is an empty place.
     pub endpoint: u32,
@@ -72,6 +110,8 @@ pub struct Server {
 impl Server {
     /// The way back needs no table.
     pub const DEDICATED: u16 = 1;
+    /// As [`Endpoint::EXCLUSIVE`].
+    pub const EXCLUSIVE: u16 = 8;
 }
 
 /// The address that a backup's packet must come from in the client's eyes.
@@ -94,30 +134,58 @@ pub struct Origin {
 pub struct Endpoint {
     /// Endpoint id, from 1.
     pub id: u32,
-    /// [`Self::DEDICATED`] or 0.
+    /// [`Self::DEDICATED`], [`Self::EXCLUSIVE`], or 0.
     pub flags: u32,
-    /// Whom it stands in for, where it is dedicated; else zero.
+    /// Whom it stands in for, where that is one alone; else zero.
     pub origin: Origin,
+    /// The own hosts of every target that it stands in for.
+    pub hosts: Hosts,
 }
 
 impl Endpoint {
-    /// The endpoint serves [`Endpoint::origin`] alone.
+    /// The host serves [`Endpoint::origin`] alone: whatever it sends from here comes from there.
     pub const DEDICATED: u32 = 1;
+    /// No other service is served here than [`Endpoint::origin`]: but only to who was sent here.
+    pub const EXCLUSIVE: u32 = 2;
 }
 
-/// A remembered way back.
+/// A client that was sent to a backup endpoint: a flow of it, or its host.
 ///
 /// Two services that share one backup endpoint may both send the same client there. The later one is in
-/// [`Return::origin`]; [`Return::rival_seen`] tells when they last took turns.
+/// [`Flow::service`]; [`Flow::rival_seen`] tells when they last took turns.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Return {
-    /// What the client asked.
-    pub origin: Origin,
-    /// When a packet was last steered this way, in seconds of the monotonic clock.
+pub struct Flow {
+    /// What the client asked: a service id, the row of `ORIGINS`.
+    pub service: u32,
+    /// When a packet was last sent there, in seconds of the monotonic clock.
     pub seen: u32,
-    /// When the origin last changed while the one before was in use; 0: never.
+    /// When the service last changed while the one before was in use; 0: never.
     pub rival_seen: u32,
+    /// What was seen of a TCP connection's end; each byte 0 or 1. Both directions may say so at once, and each has a
+    /// byte of its own.
+    pub ended: Ended,
+}
+
+/// How far a TCP connection has come to its end.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Ended {
+    /// The client has sent its FIN.
+    pub client: u8,
+    /// The server has sent its FIN.
+    pub server: u8,
+    /// One of them has sent RST.
+    pub reset: u8,
+    /// Zero.
+    pub reserved: u8,
+}
+
+impl Flow {
+    /// Whether the connection is over.
+    pub const fn is_over(&self) -> bool {
+        self.ended.reset != 0 || (self.ended.client != 0 && self.ended.server != 0)
+    }
 }
 
 /// Seconds for which two services that took turns on one flow stay indistinguishable on the way back: an answer
@@ -173,11 +241,11 @@ impl PortBitmap {
     }
 }
 
-const _: () = assert!(size_of::<Service>() == 16);
+const _: () = assert!(size_of::<Service>() == 24);
 const _: () = assert!(size_of::<Server>() == 24);
 const _: () = assert!(size_of::<Origin>() == 24);
-const _: () = assert!(size_of::<Endpoint>() == 32);
-const _: () = assert!(size_of::<Return>() == 32);
+const _: () = assert!(size_of::<Endpoint>() == 36);
+const _: () = assert!(size_of::<Flow>() == 16);
 const _: () = assert!(size_of::<FragmentWay>() == 32);
 const _: () = assert!(size_of::<Counter>() == 16);
 
@@ -190,9 +258,11 @@ mod pod {
     // SAFETY: as above.
     unsafe impl aya::Pod for super::Server {}
     // SAFETY: as above.
+    unsafe impl aya::Pod for super::Origin {}
+    // SAFETY: as above.
     unsafe impl aya::Pod for super::Endpoint {}
     // SAFETY: as above.
-    unsafe impl aya::Pod for super::Return {}
+    unsafe impl aya::Pod for super::Flow {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::FragmentWay {}
     // SAFETY: as above.

@@ -3,9 +3,9 @@
 
 use failover_common::{
     key::{self, EndpointKey},
+    names::SIGNALLING,
     reason::Reason,
     trace::Trace,
-    value::PortBitmap,
 };
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     parse::{
         eth,
         eth::Link,
-        ip,
+        glance, ip,
         ip::{Fragment, Ip},
         l4,
         l4::L4,
@@ -26,6 +26,9 @@ use crate::{
 /// A packet's visit: three kinds of packets, of which the first two are rare.
 #[inline(always)]
 pub fn visit(packet: &mut Packet) -> Result<End, End> {
+    if let Some((protocol, source, destination)) = glance::ports(packet) {
+        signalling(protocol, destination, source)?;
+    }
     let link = eth::link(packet)?;
     let ip = ip::ip(packet, &link)?;
     if let Fragment::Following(identification) = ip.fragment {
@@ -106,11 +109,7 @@ fn classify(ip: &Ip, l4: &L4) -> Result<(), End> {
 /// Whether the ports (host order) are signalling ports of `protocol`: one of them at least, or the visit ends here.
 #[inline(always)]
 pub fn signalling(protocol: u8, destination: u16, source: u16) -> Result<(bool, bool), Reason> {
-    let bitmap = maps::PORTS.get(0).ok_or(Reason::NotSignalling)?;
-    let is = |port| {
-        let (word, bit) = PortBitmap::place(port, protocol == key::TCP);
-        bitmap.0.get(word).is_some_and(|word| word & bit != 0)
-    };
+    let is = |port| maps::has_port(SIGNALLING, port, protocol);
     match (is(destination), is(source)) {
         (false, false) => Err(Reason::NotSignalling),
         ports => Ok(ports),

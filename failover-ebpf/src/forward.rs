@@ -12,6 +12,7 @@ use aya_ebpf::{
 use failover_common::reason::Reason;
 
 use crate::{
+    hop::{self, NextHop, Stamp},
     maps,
     packet::Packet,
     parse::{
@@ -52,7 +53,18 @@ pub struct Fib {
 #[allow(clippy::cast_possible_wrap)] // 64
 const FIB_LEN: i32 = size_of::<Fib>() as i32;
 
+/// What the FIB answered when a next hop was kept: BPF_FIB_LKUP_RET_SUCCESS.
+const KNOWN: i32 = 0;
+
 const _: () = assert!(size_of::<Fib>() == size_of::<FibParams>());
+
+impl Fib {
+    /// After a success: the largest packet that the way takes.
+    #[inline(always)]
+    pub const fn mtu(&self) -> u16 {
+        self.total_len
+    }
+}
 
 /// Finds the way for what is wanted: `ports` are source and destination, host order, for a route that is chosen by them.
 #[inline(always)]
@@ -68,18 +80,64 @@ pub fn plan(
         trace::change(&wish.change);
         return Err(pass(Reason::TtlExpired));
     }
-    let redirect = route(packet, link, ip, ports, &wish.change).map_err(pass)?;
-    Ok(Plan { ip, wish, redirect })
+    let hop = route(packet, link, ip, ports, &wish.change).map_err(pass)?;
+    Ok(Plan { ip, wish, hop })
 }
 
-/// Asks the FIB, and tells whether the packet can be redirected. An error means that the packet stays as it was: a
+/// Finds the next hop, if the packet can be redirected there; then that is prepared. An error means that the packet stays as it was: a
 /// route forbids it (blackhole, unreachable, prohibit), the ingress device does not forward, or the way to the client
 /// is too narrow, which the kernel tells the backup only about the packet that it sent.
 #[inline(always)]
-fn route(packet: &Packet, link: &Link, ip: &Ip, ports: (u16, u16), change: &Change) -> Result<bool, Reason> {
+fn route(
+    packet: &Packet,
+    link: &Link,
+    ip: &Ip,
+    ports: (u16, u16),
+    change: &Change,
+) -> Result<Option<&'static NextHop>, Reason> {
     if !leaves_its_link(ip.family, ip.source) {
         return Err(Reason::NoRoute);
     }
+    let ingress = packet.ingress();
+    let destination = match change.side {
+        Side::Destination => change.address,
+        Side::Source => ip.destination,
+    };
+    let hop = hop::slot(destination).ok_or(Reason::NoRoute)?;
+    let stamp = Stamp::now();
+    if hop.is_known(destination, ingress, stamp, ip.total_len)
+        && takes(link, ip, ingress, hop.egress)
+        && maps::DEVICES.redirect(hop.egress, 0).is_ok()
+    {
+        trace::route(change, KNOWN, hop.egress);
+        return Ok(Some(hop));
+    }
+    let fib = ask(packet, ip, ports, change)?;
+    if let Some(fib) = fib
+        && takes(link, ip, ingress, fib.ifindex)
+        && maps::DEVICES.redirect(fib.ifindex, 0).is_ok()
+    {
+        hop.keep(destination, ingress, stamp, fib);
+        return Ok(Some(hop));
+    }
+    Ok(None)
+}
+
+/// Whether a packet may be redirected to this device: tags stay as they are on the trunk on which they came; elsewhere
+/// the kernel's VLAN devices know.
+#[inline(always)]
+const fn takes(link: &Link, ip: &Ip, ingress: u32, egress: u32) -> bool {
+    !(ip.hop_by_hop || link.tagged && egress != ingress)
+}
+
+/// Asks the FIB for the way of the packet as it is going to be; `None`: the kernel must find it.
+#[inline(always)]
+fn ask(
+    packet: &Packet,
+    ip: &Ip,
+    ports: (u16, u16),
+    change: &Change,
+) -> Result<Option<&'static mut Fib>, Reason> {
     let fib = maps::fib().ok_or(Reason::NoRoute)?;
     // What the helper only writes is left as it was: clearing it would take a call.
     fib.family = if ip.family == Family::V4 { AF_INET } else { AF_INET6 };
@@ -107,16 +165,12 @@ fn route(packet: &Packet, link: &Link, ip: &Ip, ports: (u16, u16), change: &Chan
     trace::route(change, answer as i32, fib.ifindex);
     // Errors of the call itself are negative.
     match u32::try_from(answer).unwrap_or(u32::MAX) {
-        BPF_FIB_LKUP_RET_SUCCESS => {
-            // Tags stay as they are on the trunk on which they came; elsewhere the kernel's VLAN devices know.
-            let retag = link.tagged && fib.ifindex != packet.ingress();
-            Ok(!retag && !ip.hop_by_hop && maps::DEVICES.get_ifindex(fib.ifindex).is_some())
-        }
+        BPF_FIB_LKUP_RET_SUCCESS => Ok(Some(fib)),
         BPF_FIB_LKUP_RET_FRAG_NEEDED => match change.side {
             Side::Source if !ip.divisible => Err(Reason::TooBig),
-            _ => Ok(false),
+            _ => Ok(None),
         },
-        BPF_FIB_LKUP_RET_NO_NEIGH | BPF_FIB_LKUP_RET_NOT_FWDED | BPF_FIB_LKUP_RET_UNSUPP_LWT => Ok(false),
+        BPF_FIB_LKUP_RET_NO_NEIGH | BPF_FIB_LKUP_RET_NOT_FWDED | BPF_FIB_LKUP_RET_UNSUPP_LWT => Ok(None),
         _ => Err(Reason::NoRoute),
     }
 }

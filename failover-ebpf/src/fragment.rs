@@ -7,6 +7,7 @@ use failover_common::{key::FragmentKey, reason::Reason, trace::Trace, value::Fra
 use aya_ebpf::bindings::BPF_ANY;
 
 use crate::{
+    flows::now_seconds,
     forward, maps,
     packet::Packet,
     parse::{
@@ -16,7 +17,6 @@ use crate::{
     },
     plan::{Change, End, Side, Wish},
     rewrite,
-    steer::now_seconds,
     trace::{self, dry_run},
 };
 
@@ -82,13 +82,8 @@ fn recall(ip: &Ip, identification: u32) -> Result<(), End> {
         return Err(Reason::Fragment.into());
     }
     let side = if way.side == FragmentWay::SOURCE { Side::Source } else { Side::Destination };
-    let wish = Wish {
-        target: way.target,
-        generation: way.generation,
-        change: Change { side, address: Address::from_bytes(way.address), port: [0; 2] },
-        flow: 0,
-    };
-    wish.keep()
+    let change = Change { side, address: Address::from_bytes(way.address), port: [0; 2] };
+    Wish::forgetful(way.target, way.generation, change).keep()
 }
 
 #[inline(always)]

@@ -16,8 +16,7 @@ use failover_common::{
 
 use crate::{
     classify::signalling,
-    forward,
-    maps::{self, is_own_host},
+    flows, forward, maps,
     packet::Packet,
     parse::{
         eth::Link,
@@ -88,32 +87,17 @@ fn to_backup(ip: &Ip, service: &Service) -> Result<(), End> {
     let (server, generation) = steer::server(ip, service)?;
     let address = Address::from_bytes(server.address);
     let change = Change { side: Side::Destination, address, port: server.port };
-    Wish { target: service.target, generation, change, flow: 0 }.keep()
+    Wish::forgetful(service.target, generation, change).keep()
 }
 
 #[inline(always)]
-fn to_client(ip: &Ip, quote: &Quote, endpoint: &Endpoint) -> Result<(), End> {
-    let probe = EndpointKey::new(quote.source.bytes(), quote.source_port, quote.protocol);
-    // SAFETY: only its presence is looked at.
-    if unsafe { maps::PROBES.get(probe) }.is_some() {
+fn to_client(ip: &Ip, quote: &Quote, endpoint: &'static Endpoint) -> Result<(), End> {
+    if maps::is_probe(quote.source, quote.source_port, quote.protocol) {
         return Err(Reason::OwnProbe.into());
     }
-    let origin = if endpoint.flags & Endpoint::DEDICATED != 0 {
-        trace::known(Trace::DEDICATED);
-        endpoint.origin
-    } else {
-        steer::recall_flow(quote.source, quote.source_port, quote.protocol, endpoint.id)?
+    let origin = match steer::alone(endpoint) {
+        Some(origin) => origin,
+        None => flows::recall(quote.source, quote.source_port, quote.protocol, endpoint)?,
     };
-    let (target, address) = (origin.target, Address::from_bytes(origin.address));
-    if is_own_host(ip.destination, target) {
-        return Err(End::pass(Reason::BetweenServers, target));
-    }
-    if address == quote.destination {
-        return Err(End::pass(Reason::OwnService, target));
-    }
-    if !ip.speaks(&address) {
-        return Err(End::pass(Reason::NoReturn, target));
-    }
-    let change = Change { side: Side::Source, address, port: origin.port };
-    Wish { target, generation: 0, change, flow: 0 }.keep()
+    steer::as_target(ip, quote.destination, endpoint, origin)
 }

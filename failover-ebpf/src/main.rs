@@ -11,8 +11,10 @@
 
 mod classify;
 mod encap;
+mod flows;
 mod forward;
 mod fragment;
+mod hop;
 mod icmp;
 mod maps;
 mod packet;
@@ -24,7 +26,6 @@ mod steer;
 mod trace;
 
 use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
-use failover_common::reason::Reason;
 use packet::Packet;
 use plan::End;
 
@@ -60,12 +61,6 @@ pub fn failover_pass(_: XdpContext) -> u32 {
 #[inline(always)]
 fn walk(packet: &mut Packet) -> Verdict {
     let end = End::of(classify::visit(packet));
-    // The device was in the map when the plan was made; it may have gone since.
-    let gone = || maps::fib().is_none_or(|fib| maps::DEVICES.redirect(fib.ifindex, 0).is_err());
-    if end.redirects() && gone() {
-        record::close(packet, End::drop(Reason::HalfWritten, end.target()));
-        return Verdict::Drop;
-    }
     record::close(packet, end);
     match end {
         end if end.redirects() => Verdict::Redirect,

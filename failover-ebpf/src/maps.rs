@@ -5,19 +5,20 @@
 use core::mem::MaybeUninit;
 
 use aya_ebpf::{
-    bindings::BPF_F_MMAPABLE,
+    bindings::{BPF_F_MMAPABLE, BPF_F_NO_COMMON_LRU},
     macros::map,
     maps::{Array, DevMapHash, HashMap, LruHashMap, PerCpuArray, RingBuf},
 };
 use failover_common::{
-    key::{ClientKey, EndpointKey, FlowKey, FragmentKey, HostKey},
-    names::FRAGMENT_SLOTS,
+    key::{EndpointKey, FlowKey, FragmentKey, HostKey, TCP},
+    names::{FRAGMENT_SLOTS, PROBING},
     trace::Trace,
-    value::{Availability, Counter, Endpoint, FragmentWay, PortBitmap, Return, Server, Service},
+    value::{Availability, Counter, Endpoint, Flow, FragmentWay, Hosts, Origin, PortBitmap, Server, Service},
 };
 
 use crate::{
     forward::Fib,
+    hop::{self, NextHop},
     parse::{
         icmp::Quote,
         ip::{Address, Ip},
@@ -28,7 +29,7 @@ use crate::{
 /// Written by the daemon alone. A reader may see some words of the old bitmap and some of the new one: a port's bit
 /// is old or new, never anything else.
 #[map]
-pub static PORTS: Array<PortBitmap> = Array::with_max_entries(1, 0);
+pub static PORTS: Array<PortBitmap> = Array::with_max_entries(2, 0);
 
 /// Written by the daemon alone; an element is replaced whole (RCU).
 #[map]
@@ -51,14 +52,19 @@ pub static BACKUPS: HashMap<EndpointKey, Endpoint> = HashMap::with_max_entries(6
 #[map]
 pub static HOSTS: HashMap<HostKey, u32> = HashMap::with_max_entries(64, 0);
 
-/// Written by the data plane: new elements and changed origins replace the element whole (RCU); `seen` alone is
-/// stored in place, 4 aligned bytes, and any of two concurrent seconds will do.
+/// Written by the daemon alone, before any flow names the row.
 #[map]
-pub static RETURNS: LruHashMap<FlowKey, Return> = LruHashMap::with_max_entries(1024, 0);
+pub static ORIGINS: Array<Origin> = Array::with_max_entries(64, 0);
 
-/// As `RETURNS`.
+/// Written by the data plane: new elements and changed services replace the element whole; what is stored in place is
+/// said in `flows`. Each CPU has a part of the room to itself, so that none waits for another one's lock.
 #[map]
-pub static CLIENTS: LruHashMap<ClientKey, Return> = LruHashMap::with_max_entries(1024, 0);
+pub static UNANSWERED: LruHashMap<FlowKey, Flow> = LruHashMap::with_max_entries(1024, BPF_F_NO_COMMON_LRU);
+
+/// As `UNANSWERED`, and RCU keeps what a reader has found. The daemon removes elements; one that it finds idle in the very
+/// moment in which a packet comes is written anew by the next packet.
+#[map]
+pub static ANSWERED: HashMap<FlowKey, Flow> = HashMap::with_max_entries(1024, 0);
 
 /// Written by the data plane alone; an element is replaced whole (RCU). A following fragment may overtake its first
 /// on another CPU, and then passes as one that came first.
@@ -73,7 +79,15 @@ pub static PROBES: HashMap<EndpointKey, u32> = HashMap::with_max_entries(64, 0);
 #[map]
 pub static DEVICES: DevMapHash = DevMapHash::with_max_entries(256, 0);
 
-/// Per CPU, and XDP does not interrupt itself on one CPU.
+/// Written by the daemon alone, one aligned 4-byte store each.
+#[map]
+pub static EPOCH: Array<u32> = Array::with_max_entries(1, 0);
+
+/// Per CPU, and XDP does not interrupt itself on one CPU. Never pinned: each program finds its own.
+#[map]
+pub static NEXT_HOPS: PerCpuArray<NextHop> = PerCpuArray::with_max_entries(hop::SLOTS, 0);
+
+/// Per CPU, as above.
 #[map]
 pub static COUNTERS: PerCpuArray<Counter> = PerCpuArray::with_max_entries(4096, 0);
 
@@ -134,10 +148,31 @@ pub fn availability(target: u32) -> Availability {
     }
 }
 
-/// Whether the host belongs to `target`.
+/// Whether the host belongs to `target`, whose hosts are among `hosts`.
 #[inline(always)]
-pub fn is_own_host(address: Address, target: u32) -> bool {
+pub fn is_own_host(address: Address, target: u32, hosts: Hosts) -> bool {
+    if !hosts.may_hold(address.0) {
+        return false;
+    }
     let key = HostKey { address: address.bytes(), target };
     // SAFETY: only its presence is looked at.
     unsafe { HOSTS.get(key) }.is_some()
+}
+
+/// Whether this is one of the daemon's own probe sockets.
+#[inline(always)]
+pub fn is_probe(address: Address, port: u16, protocol: u8) -> bool {
+    if !has_port(PROBING, port, protocol) {
+        return false;
+    }
+    let key = EndpointKey::new(address.bytes(), port, protocol);
+    // SAFETY: only its presence is looked at.
+    unsafe { PROBES.get(key) }.is_some()
+}
+
+/// Whether a port (host order) is in a bitmap of `PORTS`.
+#[inline(always)]
+pub fn has_port(bitmap: u32, port: u16, protocol: u8) -> bool {
+    let (word, bit) = PortBitmap::place(port, protocol == TCP);
+    PORTS.get(bitmap).and_then(|bitmap| bitmap.0.get(word)).is_some_and(|word| word & bit != 0)
 }

@@ -5,6 +5,7 @@ use core::num::NonZeroU64;
 use failover_common::reason::Reason;
 
 use crate::{
+    hop::NextHop,
     maps,
     parse::ip::{Address, Ip},
 };
@@ -122,18 +123,17 @@ pub struct Plan {
     pub ip: &'static Ip,
     /// What is wanted: what is rewritten in the IP header, and, of a segment, beside it.
     pub wish: &'static Wish,
-    /// Whether the packet leaves at once, by the device and with the MAC addresses that the FIB has named. Else the
-    /// kernel routes it: the neighbour is not resolved yet, the packet must be fragmented, it is for this very host, the
+    /// By whom the packet leaves at once. Else the kernel routes it: the neighbour is not resolved yet, the packet must be fragmented, it is for this very host, the
     /// device takes no redirected frames, or VLAN tags change on the way. Where no route matches at all the FIB answers
     /// as for this very host (`NOT_FWDED`), and it is the kernel that finds out.
-    pub redirect: bool,
+    pub hop: Option<&'static NextHop>,
 }
 
 impl Plan {
     /// The plan was carried out, whole.
     #[inline(always)]
     pub fn done(&self) -> End {
-        self.done_as(match (self.wish.change.side, self.redirect) {
+        self.done_as(match (self.wish.change.side, self.hop.is_some()) {
             (Side::Destination, true) => Reason::Steered,
             (Side::Destination, false) => Reason::SteeredByKernel,
             (Side::Source, true) => Reason::Returned,
@@ -145,7 +145,7 @@ impl Plan {
     #[inline(always)]
     pub fn done_as(&self, reason: Reason) -> End {
         let target = self.wish.target;
-        if self.redirect { End::redirect(reason, target) } else { End::pass(reason, target) }
+        if self.hop.is_some() { End::redirect(reason, target) } else { End::pass(reason, target) }
     }
 
     /// It was not, and the packet must not leave.
@@ -164,10 +164,20 @@ pub struct Wish {
     /// The rewrite.
     pub change: Change,
     /// The backup endpoint under which the way back is remembered; 0: it needs no memory.
-    pub flow: u32,
+    pub endpoint: u32,
+    /// With an endpoint: the service that was asked.
+    pub service: u32,
+    /// With an endpoint: whether it serves that service alone.
+    pub exclusive: bool,
 }
 
 impl Wish {
+    /// What needs no memory.
+    #[inline(always)]
+    pub const fn forgetful(target: u32, generation: u32, change: Change) -> Self {
+        Self { target, generation, change, endpoint: 0, service: 0, exclusive: false }
+    }
+
     /// Puts it where it outlives the stage.
     #[inline(always)]
     pub fn keep(self) -> Result<(), End> {

@@ -7,6 +7,7 @@ use failover_common::{
 };
 
 use crate::{
+    flows::now_seconds,
     maps,
     packet::Packet,
     parse::{ip::Ip, l4::L4},
@@ -47,6 +48,34 @@ pub fn announce(ip: &Ip, l4: &L4, target: u32, generation: u32) {
         *announced = generation;
     }
     steering_began(ip, l4.source, target, generation);
+}
+
+/// Says that somebody who was answered can no longer be kept, once in a second. A function of its own,
+/// because the stack has 512 bytes.
+#[inline(never)]
+pub fn table_full() {
+    // No target has this number.
+    let Some(announced) = maps::ANNOUNCED.get_ptr_mut(0) else { return };
+    let now = now_seconds();
+    // SAFETY: as in `announce`.
+    unsafe {
+        if *announced == now {
+            return;
+        }
+        *announced = now;
+    }
+    let event = Event {
+        // SAFETY: as below.
+        time_ns: unsafe { bpf_ktime_get_ns() },
+        kind: Kind::FlowTableFull as u32,
+        target: 0,
+        generation: 0,
+        client_port: [0; 2],
+        protocol: 0,
+        reserved: 0,
+        client: [0; 16],
+    };
+    let _ = maps::EVENTS.output::<Event>(&event, 0);
 }
 
 #[inline(never)]

@@ -4,7 +4,6 @@
 use failover_common::{checksum::Difference, key};
 
 use crate::{
-    maps,
     packet::{OutOfBounds, Packet},
     parse::{
         Family, eth,
@@ -101,10 +100,9 @@ fn quoted(
 fn hop(packet: &mut Packet, plan: &Plan, addresses: Difference) -> Result<(), OutOfBounds> {
     let ip = plan.ip;
     let mut header = addresses;
-    if plan.redirect {
-        let fib = maps::fib().ok_or(OutOfBounds)?;
-        packet.write(eth::DESTINATION, fib.destination_mac)?;
-        packet.write(eth::SOURCE, fib.source_mac)?;
+    if let Some(hop) = plan.hop {
+        packet.write(eth::DESTINATION, hop.destination_mac)?;
+        packet.write(eth::SOURCE, hop.source_mac)?;
         if let Family::V6 = ip.family {
             let [next, _]: [u8; 2] = packet.read(ip.offset + ipv6::NEXT_HEADER)?;
             return packet.write(ip.offset + ipv6::NEXT_HEADER, [next, ip.hop_limit - 1]);

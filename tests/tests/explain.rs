@@ -4,7 +4,7 @@ use std::{net::SocketAddrV4, time::Duration};
 
 use anyhow::{Context as _, Result};
 use aya::maps::{HashMap, Map, MapData};
-use failover_common::{key::FlowKey, names, value::Return};
+use failover_common::{key::FlowKey, names, value::Flow};
 use failover_tests::{
     daemon::Daemon,
     frames::{IPV4, ethernet, ipv4, udp},
@@ -54,12 +54,16 @@ impl Scene {
     }
 
     /// What asking must not move: the target's counters, and everything that the program remembers.
-    fn memory(&self) -> Result<(Value, Vec<(FlowKey, Return)>)> {
+    fn memory(&self) -> Result<(Value, Vec<(FlowKey, Flow)>)> {
         let stats = self.daemon.json(&["stats"])?;
         let maps = self.lab.bpffs_dir().join(format!("v{}", names::ABI_VERSION)).join("maps");
-        let returns = Map::from_map_data(MapData::from_pin(maps.join(names::RETURNS))?)?;
-        let returns: HashMap<_, FlowKey, Return> = HashMap::try_from(returns)?;
-        Ok((stats["targets"].clone(), returns.iter().collect::<Result<_, _>>()?))
+        let mut flows = Vec::new();
+        for name in [names::UNANSWERED, names::ANSWERED] {
+            let table = Map::from_map_data(MapData::from_pin(maps.join(name))?)?;
+            let table: HashMap<_, FlowKey, Flow> = HashMap::try_from(table)?;
+            flows.extend(table.iter().collect::<Result<Vec<_>, _>>()?);
+        }
+        Ok((stats["targets"].clone(), flows))
     }
 
     fn announced(&self) -> Result<usize> {

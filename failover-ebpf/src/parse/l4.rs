@@ -31,6 +31,29 @@ pub struct L4 {
     pub source: u16,
     /// Host order.
     pub destination: u16,
+    /// Of TCP; else 0.
+    pub flags: u8,
+}
+
+impl L4 {
+    /// The sender has no more to say.
+    pub const FIN: u8 = 0x01;
+    /// A connection begins.
+    pub const SYN: u8 = 0x02;
+    /// There is none, or no longer.
+    pub const RST: u8 = 0x04;
+
+    /// Whether it changes what a connection has come to.
+    #[inline(always)]
+    pub const fn begins_or_ends(&self) -> bool {
+        self.flags & (Self::FIN | Self::SYN | Self::RST) != 0
+    }
+
+    /// Of a server: whether it says no more than that there may be a connection, or that there is none.
+    #[inline(always)]
+    pub const fn is_offer_or_refusal(&self) -> bool {
+        self.flags & (Self::SYN | Self::RST) != 0
+    }
 }
 
 /// Parses the ports of the UDP or TCP header behind `ip`, and sees that the header is whole.
@@ -39,6 +62,7 @@ pub fn ports(packet: &Packet, ip: &Ip) -> Result<L4, Reason> {
     let offset = ip.payload;
     let [source, destination, third, fourth] =
         packet.read::<[u16; 4]>(offset).map_err(|OutOfBounds| Reason::Truncated)?;
+    let mut flags = 0;
     let checksum = if ip.protocol == key::UDP {
         let length = u16::from_be(third) as usize;
         // The length is that of the whole datagram.
@@ -52,8 +76,9 @@ pub fn ports(packet: &Packet, ip: &Ip) -> Result<L4, Reason> {
         }
         UDP_CHECKSUM
     } else {
-        let [data_offset, _]: [u8; 2] =
+        let [data_offset, said]: [u8; 2] =
             packet.read(offset + TCP_DATA_OFFSET).map_err(|OutOfBounds| Reason::Truncated)?;
+        flags = said;
         let length = (data_offset >> 4) as usize * 4;
         if length < TCP_LEN || length > ip.payload_len {
             return Err(Reason::MalformedL4);
@@ -65,5 +90,6 @@ pub fn ports(packet: &Packet, ip: &Ip) -> Result<L4, Reason> {
         checksum: offset + checksum,
         source: u16::from_be(source),
         destination: u16::from_be(destination),
+        flags,
     })
 }

@@ -1,6 +1,7 @@
 //! Headers, from the outside in. Each parser checks what it returns, and says why it gives up.
 
 pub mod eth;
+pub mod glance;
 pub mod icmp;
 pub mod ip;
 pub mod ipv4;

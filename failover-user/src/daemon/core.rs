@@ -3,12 +3,7 @@
 //! It never waits for a prober or a command's sender: both may be waiting for it. A report that changes who serves is
 //! in the availability map before the next message is looked at.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs::File,
-    path::PathBuf,
-    time::Duration,
-};
+use std::{collections::BTreeSet, fs::File, path::PathBuf, time::Duration};
 
 use failover_common::event::{Event, Kind};
 use jiff::Timestamp;
@@ -33,7 +28,7 @@ use crate::{
         message::{Admin, Problem, SetAdmin, TargetStatus},
         server::Command,
     },
-    dataplane::{self, Dataplane, Desired, Watch},
+    dataplane::{self, Dataplane, Desired, Epoch, Flows, Watch},
     director::Place,
     probe::{Exemption, Ledger, Outcome, Report},
 };
@@ -42,7 +37,7 @@ use crate::{
 const COMPARISON: Duration = Duration::from_secs(10);
 /// How often orders are looked at for their end.
 const ORDERS: Duration = Duration::from_secs(1);
-/// How often flows are counted.
+/// How often the flow tables are walked through.
 const FLOWS: Duration = Duration::from_secs(5);
 /// Reports and exemptions that wait.
 const QUEUE: usize = 1024;
@@ -57,10 +52,11 @@ pub struct Core {
     pub(super) fleet: Fleet,
     pub(super) targets: Vec<TargetState>,
     pub(super) devices: Watch,
+    epoch: Epoch,
     /// Interfaces that the operator had detached: they stay so until he, or a reload, says otherwise.
     pub(super) detached: BTreeSet<String>,
-    /// Flows by target id, when they were last counted.
-    pub(super) flows: Option<BTreeMap<u32, u64>>,
+    /// The flows, when they were last walked through.
+    pub(super) flows: Option<Flows>,
     pub(super) started: Instant,
     pub(super) commands: mpsc::Sender<Command>,
     kernel: KernelEvents,
@@ -105,6 +101,7 @@ impl Core {
             fleet,
             targets,
             devices: started.devices,
+            epoch: started.epoch,
             detached: BTreeSet::new(),
             flows: None,
             started: Instant::now(),
@@ -139,17 +136,14 @@ impl Core {
                 Some(exemption) = self.exemptions.recv() => self.exempt(exemption),
                 Some(report) = self.reports.recv() => self.take_report(report),
                 Some(command) = commands.recv() => self.obey(command),
-                Ok(events) = self.kernel.next() => {
-                    for (Kind::SteeringBegan, event) in events {
-                        self.steering_began(&event);
-                    }
-                }
+                Ok(()) = self.epoch.changed() => self.network_changed(),
+                Ok(events) = self.kernel.next() => self.take_events(&events),
                 Ok(()) = self.devices.changed() => self.devices_changed(),
-                Some(flows) = counts.recv() => self.flows = Some(flows),
+                Some(flows) = counts.recv() => self.take_flows(flows),
                 Some(()) = hang_up.recv() => self.reload_on_signal(),
                 _ = comparison.tick() => self.compare(),
                 _ = orders.tick() => self.expire_orders(),
-                _ = flows.tick() => self.count_flows(&counted),
+                _ = flows.tick() => self.sweep(&counted),
             }
         }
     }
@@ -277,13 +271,55 @@ impl Core {
         }
     }
 
-    fn count_flows(&self, counted: &mpsc::Sender<BTreeMap<u32, u64>>) {
-        let Ok(place) = counted.clone().try_reserve_owned() else { return };
-        let table = self.dataplane.flow_counter();
-        tokio::task::spawn_blocking(move || match table.count() {
+    fn sweep(&self, swept: &mpsc::Sender<Flows>) {
+        let Ok(place) = swept.clone().try_reserve_owned() else { return };
+        let sweeper = self.dataplane.sweeper();
+        tokio::task::spawn_blocking(move || match sweeper.sweep() {
             Ok(flows) => drop(place.send(flows)),
-            Err(error) => tracing::warn!(%error, "flows could not be counted"),
+            Err(error) => tracing::warn!(%error, "the flow tables could not be walked through"),
         });
+    }
+
+    fn take_flows(&mut self, flows: Flows) {
+        let crowded = |flows: &Flows| flows.is_crowded();
+        if crowded(&flows) && !self.flows.as_ref().is_some_and(crowded) {
+            let (answered, room) = (flows.answered, flows.room);
+            self.warn(format!(
+                "the flow table is nearly full: {answered} of {room} entries; raise `max_flows`, or later clients are the \
+                 first to be forgotten"
+            ));
+        }
+        self.flows = Some(flows);
+    }
+
+    fn take_events(&mut self, events: &[(Kind, Event)]) {
+        for (kind, event) in events {
+            match kind {
+                Kind::SteeringBegan => self.steering_began(event),
+                Kind::FlowTableFull => self.table_full(),
+            }
+        }
+    }
+
+    /// Said once, until there is room again.
+    fn table_full(&mut self) {
+        let room =
+            self.flows.as_ref().map_or(u64::from(self.config.router.max_flows.get()), |flows| flows.room);
+        let known = self.flows.get_or_insert_default();
+        if known.answered < room || known.room == 0 {
+            (known.answered, known.room) = (room, room);
+            self.warn(format!(
+                "the flow table is full: {room} entries; who is answered now may be forgotten; raise `max_flows`"
+            ));
+        }
+    }
+
+    /// Packets look their next hops up again.
+    fn network_changed(&mut self) {
+        let epoch = *self.epoch.borrow_and_update();
+        if let Err(error) = self.dataplane.set_epoch(epoch) {
+            self.warn(error.to_string());
+        }
     }
 
     fn steering_began(&mut self, event: &Event) {

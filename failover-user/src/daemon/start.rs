@@ -9,7 +9,7 @@ use crate::{
         journal::{Draft, Journal},
         lock,
     },
-    dataplane::{self, Dataplane, Desired, Events, Watch},
+    dataplane::{self, Dataplane, Desired, Epoch, Events, Watch},
     director::Place,
 };
 
@@ -20,6 +20,7 @@ pub struct Started {
     pub(super) dataplane: Dataplane,
     pub(super) events: Events,
     pub(super) devices: Watch,
+    pub(super) epoch: Epoch,
     /// Interfaces that were attached by this start.
     attached: Vec<String>,
     /// Held for as long as this daemon lives.
@@ -35,6 +36,7 @@ impl Started {
         let lock = lock::take(&config.router.state_dir)?;
         let orders = Orders::load(&config.router.state_dir)?;
         let devices = dataplane::watch().await?;
+        let epoch = dataplane::watch_network().await?;
         for interface in &config.router.interfaces {
             if devices.borrow().named(&interface.name).is_none() {
                 return Err(dataplane::Error::NoInterface { name: interface.name.clone() }.into());
@@ -47,7 +49,8 @@ impl Started {
         })?;
         let kind = if dataplane.adopted() { "adopted" } else { "started" };
         journal.record(Draft { kind: kind.into(), ..Draft::default() });
-        let mut started = Self { loaded, orders, dataplane, events, devices, attached: Vec::new(), lock };
+        let mut started =
+            Self { loaded, orders, dataplane, events, devices, epoch, attached: Vec::new(), lock };
         match started.bring_up() {
             Ok(()) => Ok(started),
             Err(error) => Err(started.undo(error.into())),
@@ -70,6 +73,7 @@ impl Started {
             config.targets.iter().map(|target| self.dataplane.adopted_place(target)).collect();
         self.dataplane.forget_probes()?;
         self.dataplane.sync(Desired { targets: &config.targets, places: &places }, false)?;
+        self.dataplane.set_epoch(*self.epoch.borrow_and_update())?;
         self.dataplane.redirect_to(&self.devices.borrow().redirectable)?;
         let configured = |name: &str| config.router.interfaces.iter().find(|i| i.name == name);
         let linked: Vec<String> = self.dataplane.attached().map(|link| link.name.clone()).collect();

@@ -105,7 +105,7 @@ impl Core {
             pins: self
                 .flows
                 .as_ref()
-                .map(|flows| flows.get(&self.dataplane.id_of(target)).copied().unwrap_or_default()),
+                .map(|flows| flows.of.get(&self.dataplane.id_of(target)).copied().unwrap_or_default()),
             backups: backups
                 .map(|((backup, health), server)| BackupStatus {
                     name: backup.name.clone(),

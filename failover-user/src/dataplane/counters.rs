@@ -1,19 +1,15 @@
 //! Reading the counters.
 
-use std::{collections::BTreeMap, path::PathBuf};
-
-use aya::maps::{HashMap, Map, MapData};
 use failover_common::{
-    key::FlowKey,
     names::{self, REASON_SLOTS},
     reason::Reason,
-    value::{Counter, Return},
+    value::Counter,
 };
 
 use super::{
     error::Error,
     load::Dataplane,
-    maps::{Maps, entries, fails},
+    maps::{Maps, fails},
 };
 use crate::{config::model::Target, control::message::Count};
 
@@ -84,32 +80,6 @@ impl Dataplane {
     /// The counters of `target`.
     pub fn counts(&self, target: &Target) -> Result<Counts, Error> {
         self.maps.counts(self.ids.target(target))
-    }
-
-    /// Counts flows beside the task that owns the data plane.
-    pub fn flow_counter(&self) -> FlowCounter {
-        FlowCounter { path: self.pins.maps().join(names::RETURNS) }
-    }
-}
-
-/// Counts the flows whose way back is remembered. A full table takes a good part of a second: not for a task that
-/// has packets to turn.
-#[derive(Clone, Debug)]
-pub struct FlowCounter {
-    path: PathBuf,
-}
-
-impl FlowCounter {
-    /// Walks the table: flows by target id.
-    pub fn count(&self) -> Result<BTreeMap<u32, u64>, Error> {
-        let map = MapData::from_pin(&self.path).and_then(Map::from_map_data);
-        let map =
-            map.and_then(HashMap::<_, FlowKey, Return>::try_from).map_err(fails(names::RETURNS, "open"))?;
-        let mut flows = BTreeMap::new();
-        for entry in entries(&map, names::RETURNS) {
-            *flows.entry(entry?.1.origin.target).or_default() += 1;
-        }
-        Ok(flows)
     }
 }
 

@@ -55,6 +55,8 @@ pub(super) struct Sizes {
 
 impl Sizes {
     const LEAST: u32 = 64;
+    /// Some for each of the most CPUs there may be.
+    const LEAST_UNANSWERED: u32 = 8192;
 
     fn of(ids: &Ids, max_flows: u32) -> Self {
         let (target, service) = ids.highest();
@@ -67,16 +69,23 @@ impl Sizes {
         self.targets * (MAX_BACKUPS + 1) * Family::ALL.len() as u32
     }
 
+    /// Nobody waits for an answer for long.
+    const fn unanswered(self) -> u32 {
+        let half = self.flows / 2;
+        if half < Self::LEAST_UNANSWERED { Self::LEAST_UNANSWERED } else { half }
+    }
+
     /// Every map whose size is not fixed, with its number of entries.
-    const fn entries(self) -> [(&'static str, u32); 10] {
+    const fn entries(self) -> [(&'static str, u32); 11] {
         [
             (names::SERVICES, self.services),
             (names::AVAILABILITY, self.targets),
             (names::SERVERS, self.services * MAX_BACKUPS),
             (names::BACKUPS, self.services * MAX_BACKUPS),
             (names::HOSTS, self.hosts()),
-            (names::RETURNS, self.flows),
-            (names::CLIENTS, self.flows),
+            (names::ORIGINS, self.services),
+            (names::UNANSWERED, self.unanswered()),
+            (names::ANSWERED, self.flows),
             // Each endpoint has a socket of ours, and one more while it is made anew.
             (names::PROBES, self.services * (MAX_BACKUPS + 1) * 2),
             (names::COUNTERS, self.targets * REASON_SLOTS),
@@ -182,7 +191,9 @@ fn pinned(pins: &Pins) -> Result<(Option<Maps>, Ids), Error> {
 /// Whether the pinned maps have the room that is needed, and the flow tables the very size that was asked for.
 fn fits(pins: &Pins, sizes: Sizes) -> bool {
     sizes.entries().into_iter().all(|(name, entries)| match pinned_room(pins, name) {
-        Some(room) if name == names::RETURNS || name == names::CLIENTS => room == entries,
+        // The kernel gives each CPU the same part of this one.
+        Some(room) if name == names::UNANSWERED => room.abs_diff(entries) < Sizes::LEAST_UNANSWERED,
+        Some(room) if name == names::ANSWERED => room == entries,
         Some(room) => room >= entries,
         None => false,
     })

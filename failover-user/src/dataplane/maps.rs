@@ -7,26 +7,28 @@ use aya::{
     maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, xdp::DevMapHash},
 };
 use failover_common::{
-    key::{ClientKey, EndpointKey, FlowKey, HostKey},
+    key::{EndpointKey, FlowKey, HostKey},
     names,
-    value::{Counter, Endpoint, PortBitmap, Return, Server, Service},
+    value::{Counter, Endpoint, Flow, Origin, PortBitmap, Server, Service},
 };
 
 use super::{availability::AvailabilityTable, error::Error, pins::Pins, tables::Tables};
 
 /// The maps whose sizes the loader chooses, and all others: every name there is.
-pub const NAMES: [&str; 14] = [
+pub const NAMES: [&str; 16] = [
     names::PORTS,
     names::SERVICES,
     names::AVAILABILITY,
     names::SERVERS,
     names::BACKUPS,
     names::HOSTS,
-    names::RETURNS,
-    names::CLIENTS,
+    names::ORIGINS,
+    names::UNANSWERED,
+    names::ANSWERED,
     names::FRAGMENTS,
     names::PROBES,
     names::DEVICES,
+    names::EPOCH,
     names::COUNTERS,
     names::ANNOUNCED,
     names::EVENTS,
@@ -40,10 +42,12 @@ pub struct Maps {
     pub servers: Array<MapData, Server>,
     pub backups: HashMap<MapData, EndpointKey, Endpoint>,
     pub hosts: HashMap<MapData, HostKey, u32>,
-    pub returns: HashMap<MapData, FlowKey, Return>,
-    pub clients: HashMap<MapData, ClientKey, Return>,
+    pub origins: Array<MapData, Origin>,
+    pub unanswered: HashMap<MapData, FlowKey, Flow>,
+    pub answered: HashMap<MapData, FlowKey, Flow>,
     pub probes: HashMap<MapData, EndpointKey, u32>,
     pub devices: DevMapHash<MapData>,
+    pub epoch: Array<MapData, u32>,
     pub counters: PerCpuArray<MapData, Counter>,
 }
 
@@ -86,10 +90,12 @@ impl Maps {
             servers: typed(names::SERVERS, &mut map)?,
             backups: typed(names::BACKUPS, &mut map)?,
             hosts: typed(names::HOSTS, &mut map)?,
-            returns: typed(names::RETURNS, &mut map)?,
-            clients: typed(names::CLIENTS, &mut map)?,
+            origins: typed(names::ORIGINS, &mut map)?,
+            unanswered: typed(names::UNANSWERED, &mut map)?,
+            answered: typed(names::ANSWERED, &mut map)?,
             probes: typed(names::PROBES, &mut map)?,
             devices: typed(names::DEVICES, &mut map)?,
+            epoch: typed(names::EPOCH, &mut map)?,
             counters: typed(names::COUNTERS, &mut map)?,
         };
         Ok((maps, typed(names::EVENTS, &mut map)?))
@@ -109,6 +115,12 @@ impl Maps {
             let server = server.map_err(fails(names::SERVERS, "read"))?;
             if server.endpoint != 0 {
                 tables.servers.insert(row as u32, server);
+            }
+        }
+        for (row, origin) in self.origins.iter().enumerate() {
+            let origin = origin.map_err(fails(names::ORIGINS, "read"))?;
+            if origin.target != 0 {
+                tables.origins.insert(row as u32, origin);
             }
         }
         Ok(tables)

@@ -20,8 +20,7 @@ pub fn attach(bpffs_dir: &Path, interface: &str) -> Result<(), Error> {
     pins.create_links()?;
     // The maps belong to the object, not to this program: as small as they can be.
     let mut ebpf = EbpfLoader::new()
-        .map_max_entries(names::RETURNS, 1)
-        .map_max_entries(names::CLIENTS, 1)
+        .map_max_entries(names::ANSWERED, 1)
         .load(OBJECT)
         .map_err(|error| Error::load(&error))?;
     let program: &mut Xdp = ebpf

@@ -11,9 +11,9 @@ use aya::{
     maps::{HashMap, MapData},
 };
 use failover_common::{
-    key::EndpointKey,
+    key::{EndpointKey, FlowKey},
     names,
-    value::{Availability, Counter, Server},
+    value::{Availability, Counter, Flow, Origin, Server},
 };
 
 use super::{
@@ -22,7 +22,7 @@ use super::{
     load::Dataplane,
     maps::{Maps, entries, fails},
     netdev::MOST_DEVICES,
-    tables::{Desired, Tables},
+    tables::{Desired, Tables, bitmap},
 };
 use crate::{config::model::Target, director::Place};
 
@@ -100,7 +100,20 @@ impl Dataplane {
             self.maps.probes.insert(socket, 1, 0).map_err(fails(names::PROBES, "add a probe socket"))
         } else {
             remove(&mut self.maps.probes, names::PROBES, socket)
-        }
+        }?;
+        self.note_probe_ports()
+    }
+
+    /// The ports of all probe sockets: an answer's port tells most other packets from one.
+    fn note_probe_ports(&mut self) -> Result<(), Error> {
+        let sockets: Vec<EndpointKey> = self.maps.probes.keys().filter_map(Result::ok).collect();
+        let ports = bitmap(sockets.iter());
+        self.maps.ports.set(names::PROBING, *ports, 0).map_err(fails(names::PORTS, "write"))
+    }
+
+    /// Next hops that packets have found are looked up anew from now on; 0: each time.
+    pub fn set_epoch(&mut self, epoch: u32) -> Result<(), Error> {
+        self.maps.epoch.set(0, epoch, 0).map_err(fails(names::EPOCH, "write"))
     }
 
     /// Forgets every probe socket: those of an older daemon are closed.
@@ -160,6 +173,11 @@ impl Dataplane {
                 maps.servers.set(*row, server, 0).map_err(fails(names::SERVERS, "write"))?;
             }
         }
+        for (row, origin) in &new.origins {
+            if old.origins.get(row) != Some(origin) {
+                maps.origins.set(*row, origin, 0).map_err(fails(names::ORIGINS, "write"))?;
+            }
+        }
         for host in new.hosts.difference(&old.hosts) {
             maps.hosts.insert(host, 1, 0).map_err(fails(names::HOSTS, "add a host"))?;
         }
@@ -173,7 +191,7 @@ impl Dataplane {
                 maps.services.insert(key, service, 0).map_err(fails(names::SERVICES, "write"))?;
             }
         }
-        maps.ports.set(0, *new.ports(), 0).map_err(fails(names::PORTS, "write"))
+        maps.ports.set(names::SIGNALLING, *new.ports(), 0).map_err(fails(names::PORTS, "write"))
     }
 
     /// Removes what the maps have and `new` has not.
@@ -191,6 +209,9 @@ impl Dataplane {
         for row in old.servers.keys().filter(|row| !new.servers.contains_key(row)) {
             maps.servers.set(*row, Server::default(), 0).map_err(fails(names::SERVERS, "clear"))?;
         }
+        for row in old.origins.keys().filter(|row| !new.origins.contains_key(row)) {
+            maps.origins.set(*row, Origin::default(), 0).map_err(fails(names::ORIGINS, "clear"))?;
+        }
         let targets = |tables: &Tables| tables.services.values().map(|s| s.target).collect::<BTreeSet<_>>();
         for gone in targets(old).difference(&targets(new)) {
             // The generation goes on counting: the next owner's first steered packet is a new one.
@@ -200,7 +221,9 @@ impl Dataplane {
         }
         let endpoints = |tables: &Tables| tables.backups.values().map(|e| e.id).collect::<BTreeSet<_>>();
         let gone: BTreeSet<u32> = endpoints(old).difference(&endpoints(new)).copied().collect();
-        if gone.is_empty() { Ok(()) } else { maps.forget_flows(&gone) }
+        let changed = |(row, origin): (&u32, &Origin)| (new.origins.get(row) != Some(origin)).then_some(*row);
+        let services: BTreeSet<u32> = old.origins.iter().filter_map(changed).collect();
+        if gone.is_empty() && services.is_empty() { Ok(()) } else { maps.forget_flows(&gone, &services) }
     }
 }
 
@@ -211,6 +234,9 @@ impl Maps {
         for (row, server) in &tables.servers {
             self.servers.set(*row, server, 0).map_err(fails(names::SERVERS, "carry over"))?;
         }
+        for (row, origin) in &tables.origins {
+            self.origins.set(*row, origin, 0).map_err(fails(names::ORIGINS, "carry over"))?;
+        }
         copy(&older.hosts, &mut self.hosts, names::HOSTS)?;
         copy(&older.backups, &mut self.backups, names::BACKUPS)?;
         for target in tables.services.values().map(|service| service.target) {
@@ -219,13 +245,14 @@ impl Maps {
         }
         self.carry_over_flows(older)?;
         copy(&older.services, &mut self.services, names::SERVICES)?;
-        self.ports.set(0, *tables.ports(), 0).map_err(fails(names::PORTS, "carry over"))
+        self.ports.set(names::SIGNALLING, *tables.ports(), 0).map_err(fails(names::PORTS, "carry over"))
     }
 
     /// The flows alone.
     pub fn carry_over_flows(&mut self, older: &Self) -> Result<(), Error> {
-        copy(&older.returns, &mut self.returns, names::RETURNS)?;
-        copy(&older.clients, &mut self.clients, names::CLIENTS)
+        copy(&older.unanswered, &mut self.unanswered, names::UNANSWERED)?;
+        // A smaller table takes as many as it has room for.
+        copy(&older.answered, &mut self.answered, names::ANSWERED)
     }
 
     fn carry_over_counters(&mut self, older: &Self, target: u32) -> Result<(), Error> {
@@ -248,14 +275,14 @@ impl Maps {
         Ok(())
     }
 
-    fn forget_flows(&mut self, endpoints: &BTreeSet<u32>) -> Result<(), Error> {
-        let flows: Vec<_> = self.returns.keys().filter_map(Result::ok).collect();
-        for flow in flows.iter().filter(|flow| endpoints.contains(&flow.endpoint)) {
-            remove(&mut self.returns, names::RETURNS, flow)?;
-        }
-        let clients: Vec<_> = self.clients.keys().filter_map(Result::ok).collect();
-        for client in clients.iter().filter(|client| endpoints.contains(&client.endpoint)) {
-            remove(&mut self.clients, names::CLIENTS, client)?;
+    fn forget_flows(&mut self, endpoints: &BTreeSet<u32>, services: &BTreeSet<u32>) -> Result<(), Error> {
+        for (map, name) in [(&mut self.unanswered, names::UNANSWERED), (&mut self.answered, names::ANSWERED)]
+        {
+            let gone = |(key, flow): &(FlowKey, Flow)| {
+                endpoints.contains(&key.endpoint) || services.contains(&flow.service)
+            };
+            let flows: Vec<_> = entries(map, name).filter_map(Result::ok).filter(gone).collect();
+            flows.iter().try_for_each(|(key, _)| remove(map, name, key))?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use failover_common::{
     key::{EndpointKey, HostKey},
     names::MAX_BACKUPS,
-    value::{Endpoint, Origin, PortBitmap, Server, Service},
+    value::{Endpoint, Hosts, Origin, PortBitmap, Server, Service},
 };
 
 use super::{
@@ -30,6 +30,7 @@ pub struct Desired<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Tables {
     pub services: BTreeMap<EndpointKey, Service>,
+    pub origins: BTreeMap<u32, Origin>,
     pub servers: BTreeMap<u32, Server>,
     pub backups: BTreeMap<EndpointKey, Endpoint>,
     pub hosts: BTreeSet<HostKey>,
@@ -45,50 +46,71 @@ impl Tables {
         for (key, service) in &mut tables.services {
             service.endpoint = tables.backups.get(key).map_or(0, |endpoint| endpoint.id);
         }
+        tables.find_exclusive();
         tables
     }
 
     fn add(&mut self, target: &Target, ids: &Ids) {
         let id = ids.target(target);
         let servers = target.backups.iter().map(|backup| backup.addresses);
+        let mut hosts = Hosts::default();
         for address in std::iter::once(target.addresses).chain(servers).flat_map(Addresses::iter) {
-            self.hosts.insert(HostKey { address: bytes(address), target: id });
+            let key = HostKey { address: bytes(address), target: id };
+            hosts = hosts.and(words(&key.address));
+            self.hosts.insert(key);
         }
         for key in service_keys(target) {
-            let service = Service { target: id, service: ids.service(&key), endpoint: 0, reserved: 0 };
+            let number = ids.service(&key);
+            let service = Service { target: id, service: number, hosts, ..Service::default() };
             self.services.insert(key, service);
+            let origin = Origin { address: key.address, port: key.port, reserved: [0; 2], target: id };
+            self.origins.insert(number, origin);
         }
         for (n, backup) in target.backups.iter().enumerate() {
             for (asked, serves) in ways(target, backup) {
-                self.add_backup(id, n, backup.dedicated, &asked, serves, ids);
+                self.add_backup(n, backup.dedicated, ids.service(&asked), hosts, serves, ids);
             }
         }
     }
 
     fn add_backup(
         &mut self,
-        target: u32,
         n: usize,
         dedicated: bool,
-        asked: &EndpointKey,
+        service: u32,
+        hosts: Hosts,
         serves: EndpointKey,
         ids: &Ids,
     ) {
-        let origin = Origin { address: asked.address, port: asked.port, reserved: [0; 2], target };
         let id = ids.endpoint(&serves);
-        let place = Server {
-            address: serves.address,
-            port: serves.port,
-            flags: if dedicated { Server::DEDICATED } else { 0 },
-            endpoint: id,
-        };
-        self.servers.insert(ids.service(asked) * MAX_BACKUPS + n as u32, place);
-        let endpoint = if dedicated {
-            Endpoint { id, flags: Endpoint::DEDICATED, origin }
-        } else {
-            Endpoint { id, ..Endpoint::default() }
-        };
-        self.backups.insert(serves, endpoint);
+        let flags = if dedicated { Server::DEDICATED } else { 0 };
+        let place = Server { address: serves.address, port: serves.port, flags, endpoint: id };
+        self.servers.insert(service * MAX_BACKUPS + n as u32, place);
+        let endpoint = self.backups.entry(serves).or_default();
+        endpoint.id = id;
+        endpoint.hosts = endpoint.hosts.and_all(hosts);
+        if dedicated {
+            endpoint.flags = Endpoint::DEDICATED;
+            endpoint.origin = self.origins.get(&service).copied().unwrap_or_default();
+        }
+    }
+
+    /// An endpoint of one service alone, which is not a service itself, needs less memory of its clients.
+    fn find_exclusive(&mut self) {
+        let mut served: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+        for (row, server) in &self.servers {
+            served.entry(server.endpoint).or_default().insert(row / MAX_BACKUPS);
+        }
+        for (key, endpoint) in &mut self.backups {
+            let services = served.get(&endpoint.id).into_iter().flatten();
+            let [service] = services.copied().collect::<Vec<_>>()[..] else { continue };
+            if endpoint.flags == 0 && !self.services.contains_key(key) {
+                endpoint.flags = Endpoint::EXCLUSIVE;
+                endpoint.origin = self.origins.get(&service).copied().unwrap_or_default();
+                let places = self.servers.values_mut().filter(|server| server.endpoint == endpoint.id);
+                places.for_each(|server| server.flags |= Server::EXCLUSIVE);
+            }
+        }
     }
 
     /// Where the server that these tables have at place `n` (from 0) of `target`'s backups stands in its list by now.
@@ -110,15 +132,7 @@ impl Tables {
 
     /// The ports at which signalling enters or leaves.
     pub fn ports(&self) -> Box<PortBitmap> {
-        let mut bitmap = Box::new(PortBitmap([0; PortBitmap::WORDS]));
-        for key in self.services.keys().chain(self.backups.keys()) {
-            let tcp = key.protocol == failover_common::key::TCP;
-            let (word, bit) = PortBitmap::place(u16::from_be_bytes(key.port), tcp);
-            if let Some(word) = bitmap.0.get_mut(word) {
-                *word |= bit;
-            }
-        }
-        bitmap
+        bitmap(self.services.keys().chain(self.backups.keys()))
     }
 
     /// Ids of the targets whose rows of servers in `before` are not the same in `self`.
@@ -130,6 +144,26 @@ impl Tables {
             .filter_map(|row| owners.get(&(row / MAX_BACKUPS)).copied())
             .collect()
     }
+}
+
+/// The ports of these endpoints.
+pub fn bitmap<'a>(endpoints: impl Iterator<Item = &'a EndpointKey>) -> Box<PortBitmap> {
+    let mut bitmap = Box::new(PortBitmap([0; PortBitmap::WORDS]));
+    for key in endpoints {
+        let tcp = key.protocol == failover_common::key::TCP;
+        let (word, bit) = PortBitmap::place(u16::from_be_bytes(key.port), tcp);
+        if let Some(word) = bitmap.0.get_mut(word) {
+            *word |= bit;
+        }
+    }
+    bitmap
+}
+
+/// An address in words of memory.
+fn words(address: &[u8; 16]) -> [u32; 4] {
+    std::array::from_fn(|n| {
+        u32::from_ne_bytes([address[4 * n], address[4 * n + 1], address[4 * n + 2], address[4 * n + 3]])
+    })
 }
 
 #[cfg(test)]

@@ -12,10 +12,10 @@ use aya::{
     maps::{Array, HashMap, Map, MapData},
 };
 use failover_common::{
-    key::{ClientKey, EndpointKey, FlowKey, FragmentKey, TCP, UDP, mapped},
+    key::{EndpointKey, FlowKey, FragmentKey, TCP, UDP, mapped},
     names,
     reason::Reason,
-    value::{Counter, FragmentWay, Return},
+    value::{Counter, Flow, FragmentWay},
 };
 use failover_tests::netns::Namespaces;
 use failover_user::{
@@ -74,6 +74,7 @@ impl Bench {
         let mut bench = Self { dataplane, events, targets, devices, pins, twin };
         let redirectable: BTreeSet<u32> = network::redirectable().map(|n| bench.devices[&n]).collect();
         bench.dataplane.redirect_to(&redirectable)?;
+        bench.dataplane.set_epoch(1)?;
         bench.serve(&[])?;
         Ok(bench)
     }
@@ -165,13 +166,10 @@ impl Bench {
     /// Forgets every flow, fragment and probe socket.
     pub fn forget(&mut self) -> Result<()> {
         self.dataplane.forget_probes()?;
-        let mut returns = self.returns()?;
-        for flow in returns.keys().collect::<Result<Vec<_>, _>>()? {
-            returns.remove(&flow)?;
-        }
-        let mut clients = self.clients()?;
-        for client in clients.keys().collect::<Result<Vec<_>, _>>()? {
-            clients.remove(&client)?;
+        for mut flows in self.flows()? {
+            for flow in flows.keys().collect::<Result<Vec<_>, _>>()? {
+                flows.remove(&flow)?;
+            }
         }
         let mut fragments = self.fragments()?;
         for datagram in fragments.keys().collect::<Result<Vec<_>, _>>()? {
@@ -182,20 +180,17 @@ impl Bench {
 
     /// Makes everything that is remembered `seconds` older.
     pub fn age(&self, seconds: u32) -> Result<()> {
-        fn older<K: Pod>(mut map: HashMap<MapData, K, Return>, seconds: u32) -> Result<()> {
-            for entry in map.iter().collect::<Result<Vec<_>, _>>()? {
-                let (key, mut way) = entry;
-                way.seen = way.seen.wrapping_sub(seconds);
-                if way.rival_seen != 0 {
+        for mut flows in self.flows()? {
+            for entry in flows.iter().collect::<Result<Vec<_>, _>>()? {
+                let (key, mut flow) = entry;
+                flow.seen = flow.seen.wrapping_sub(seconds);
+                if flow.rival_seen != 0 {
                     // 0 would mean that there never was a rival.
-                    way.rival_seen = way.rival_seen.wrapping_sub(seconds).max(1);
+                    flow.rival_seen = flow.rival_seen.wrapping_sub(seconds).max(1);
                 }
-                map.insert(key, way, 0)?;
+                flows.insert(key, flow, 0)?;
             }
-            Ok(())
         }
-        older(self.returns()?, seconds)?;
-        older(self.clients()?, seconds)?;
         let mut fragments = self.fragments()?;
         for entry in fragments.iter().collect::<Result<Vec<_>, _>>()? {
             let (key, mut way) = entry;
@@ -212,15 +207,14 @@ impl Bench {
         }
         let announced: Array<_, u32> = Array::try_from(self.pinned(names::ANNOUNCED)?)?;
         let announced: Vec<u32> = announced.iter().collect::<Result<_, _>>()?;
-        Ok((all(&self.returns()?)?, all(&self.clients()?)?, all(&self.fragments()?)?, announced))
+        let [unanswered, answered] = self.flows()?;
+        Ok((all(&unanswered)?, all(&answered)?, all(&self.fragments()?)?, announced))
     }
 
-    fn returns(&self) -> Result<HashMap<MapData, FlowKey, Return>> {
-        Ok(HashMap::try_from(self.pinned(names::RETURNS)?)?)
-    }
-
-    fn clients(&self) -> Result<HashMap<MapData, ClientKey, Return>> {
-        Ok(HashMap::try_from(self.pinned(names::CLIENTS)?)?)
+    /// Those who were not answered, and those who were.
+    fn flows(&self) -> Result<[HashMap<MapData, FlowKey, Flow>; 2]> {
+        let table = |name| Ok::<_, anyhow::Error>(HashMap::try_from(self.pinned(name)?)?);
+        Ok([table(names::UNANSWERED)?, table(names::ANSWERED)?])
     }
 
     fn fragments(&self) -> Result<HashMap<MapData, FragmentKey, FragmentWay>> {

@@ -24,6 +24,9 @@ struct Wish {
 
 impl Model {
     pub(super) fn visit(&mut self, packet: &Raw) -> Result<Answer, Stop> {
+        if let Some((protocol, source, destination)) = parse::glance(&packet.bytes) {
+            self.signalling(protocol, destination, source)?;
+        }
         let parsed = parse::parse(&packet.bytes)?;
         match parsed.part {
             Part::Later(id) => self.follow(packet, &parsed, id),
@@ -161,7 +164,7 @@ impl Model {
         }
         let (target, end) = match dedicated {
             Some(origin) => origin,
-            None => self.memory.recall(client.0, backup, by_host)?,
+            None => self.memory.recall(client.0, backup, by_host || self.keeps_hosts_alone(backup))?,
         };
         let about = |reason| Stop { reason, target: Some(target) };
         if self.is_own_host(target, receiver) {

@@ -146,6 +146,26 @@ impl Model {
         SocketAddrV4::new(address, 5060)
     }
 
+    /// Whether all that is remembered of a client at this backup is its host: one service alone is served there, and TCP's
+    /// connections are kept one by one.
+    fn keeps_hosts_alone(&self, backup: Endpoint) -> bool {
+        let mut served = 0;
+        for target in &self.targets {
+            for family in Family::ALL {
+                for other in &target.backups {
+                    let ports = target.services.iter().zip(&other.ports);
+                    let ends = ports.filter_map(|(service, port)| {
+                        target.addresses.of(family)?;
+                        let address = other.addresses.of(family)?;
+                        Some((SocketAddr::new(address, *port), service.transport.protocol()))
+                    });
+                    served += ends.filter(|end| *end == backup).count();
+                }
+            }
+        }
+        served == 1 && backup.1 == parse::UDP && !self.services.contains_key(&backup)
+    }
+
     /// The target itself, and its backups.
     fn is_own_host(&self, target: usize, host: IpAddr) -> bool {
         let target = &self.targets[target];

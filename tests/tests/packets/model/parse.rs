@@ -63,6 +63,21 @@ pub fn word(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]))
 }
 
+/// What the ports of the plainest packets say, before anything else of them is looked at: protocol, source, destination.
+pub fn glance(bytes: &[u8]) -> Option<(u8, u16, u16)> {
+    if bytes.len() < 38 {
+        return None;
+    }
+    let (protocol, ports) = match (word(bytes, 12)?, bytes[14]) {
+        // Neither is there more of it, nor something before it.
+        (0x0800, 0x45) if word(bytes, 20)?.trailing_zeros() >= 14 => (bytes[23], 34),
+        (0x86dd, _) => (bytes[20], 54),
+        _ => return None,
+    };
+    let ports = (word(bytes, ports)?, word(bytes, ports + 2)?);
+    [UDP, TCP].contains(&protocol).then_some((protocol, ports.0, ports.1))
+}
+
 /// Everything below UDP, TCP and ICMP.
 pub fn parse(bytes: &[u8]) -> Result<Parsed, Reason> {
     let ethernet = Ethernet2HeaderSlice::from_slice(bytes).map_err(|_| Reason::Truncated)?;

@@ -1,0 +1,75 @@
+//! Next hops that are kept: the FIB is asked once a second for each of them, and at once when the router's network has
+//! changed ([`failover_common::names::EPOCH`]), and not for every packet.
+
+use crate::{flows::now_seconds, maps, parse::ip::Address};
+
+/// Slots for next hops on each CPU; a host has one of them, by its address.
+pub const SLOTS: u32 = 16_384;
+
+/// How packets that come in by one device get to one host.
+#[repr(C)]
+pub struct NextHop {
+    destination: [u32; 4],
+    ingress: u32,
+    stamp: Stamp,
+    /// The device by which they leave, which takes redirected frames.
+    pub egress: u32,
+    /// The largest packet that this way takes.
+    mtu: u32,
+    /// Of the next hop, as 16-bit words of the frame.
+    pub destination_mac: [u16; 3],
+    /// Of the egress device, the same.
+    pub source_mac: [u16; 3],
+}
+
+/// For how long a next hop is good.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    epoch: u32,
+    second: u32,
+}
+
+impl Stamp {
+    /// What is looked up now bears this one.
+    #[inline(always)]
+    pub fn now() -> Self {
+        let epoch = maps::EPOCH.get_ptr(0);
+        // SAFETY: a live array element of 4 aligned bytes: one load, which sees the daemon's store or does not.
+        let epoch = epoch.map_or(0, |epoch| unsafe { core::ptr::read_volatile(epoch) });
+        Self { epoch, second: now_seconds() }
+    }
+}
+
+/// The slot of a host.
+#[inline(always)]
+pub fn slot(destination: Address) -> Option<&'static mut NextHop> {
+    let [a, b, c, d] = destination.0;
+    let slot = maps::NEXT_HOPS.get_ptr_mut(u32::from_be(a ^ b ^ c ^ d) & (SLOTS - 1))?;
+    // SAFETY: this CPU's own element, and any bytes are valid; programs do not interrupt each other on one CPU.
+    Some(unsafe { &mut *slot })
+}
+
+impl NextHop {
+    /// Whether it is this host's, and good for a packet of `len` bytes.
+    #[inline(always)]
+    pub fn is_known(&self, destination: Address, ingress: u32, stamp: Stamp, len: usize) -> bool {
+        stamp.epoch != 0
+            && self.stamp == stamp
+            && self.destination == destination.0
+            && self.ingress == ingress
+            && len <= self.mtu as usize
+    }
+
+    /// Keeps it.
+    #[inline(always)]
+    pub fn keep(&mut self, destination: Address, ingress: u32, stamp: Stamp, fib: &crate::forward::Fib) {
+        self.destination = destination.0;
+        self.ingress = ingress;
+        self.stamp = stamp;
+        self.egress = fib.ifindex;
+        self.mtu = u32::from(fib.mtu());
+        self.destination_mac = fib.destination_mac;
+        self.source_mac = fib.source_mac;
+    }
+}
