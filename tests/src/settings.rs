@@ -26,6 +26,8 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// `[router] bpffs_dir`.
     pub bpffs_dir: PathBuf,
+    /// `[router] max_flows`, where it is not the default.
+    pub max_flows: Option<u32>,
     /// `[defaults] probe`, a TOML value.
     pub probe: String,
     /// In the order of the file.
@@ -108,6 +110,7 @@ impl Settings {
             control_socket: lab.dir().join("control.sock"),
             state_dir: lab.dir().join("state"),
             bpffs_dir: lab.bpffs_dir(),
+            max_flows: None,
             probe: PROBE.to_owned(),
             targets: Vec::new(),
         }
@@ -125,6 +128,12 @@ impl Settings {
         self
     }
 
+    /// Another `[router] max_flows`.
+    #[must_use]
+    pub fn max_flows(self, flows: u32) -> Self {
+        Self { max_flows: Some(flows), ..self }
+    }
+
     /// Another `[defaults] probe`.
     #[must_use]
     pub fn probe(self, probe: &str) -> Self {
@@ -139,6 +148,9 @@ impl std::fmt::Display for Settings {
         writeln!(f, "control_socket = \"{}\"", self.control_socket.display())?;
         writeln!(f, "state_dir      = \"{}\"", self.state_dir.display())?;
         writeln!(f, "bpffs_dir      = \"{}\"", self.bpffs_dir.display())?;
+        if let Some(flows) = self.max_flows {
+            writeln!(f, "max_flows      = {flows}")?;
+        }
         writeln!(f, "\n[defaults]\nprobe = {}", self.probe)?;
         for target in &self.targets {
             f.write_str(&target.to_toml())?;

@@ -180,11 +180,25 @@ impl Error {
             {
                 return Self::NotPermitted { action: "load the programs".into() };
             }
-            causes.push(cause.to_string());
+            causes.push(shortened(&cause.to_string()));
             next = cause.source();
         }
         causes.dedup();
         Self::Load { reason: causes.join(": ") }
+    }
+}
+
+/// The verifier tells its whole way to what it does not like; the end says what that is.
+fn shortened(words: &str) -> String {
+    const ENDS: usize = 8;
+    let lines: Vec<&str> = words.lines().collect();
+    match &lines[..] {
+        [first, rest @ ..] if rest.len() > ENDS => {
+            let left_out = rest.len() - ENDS;
+            let head: String = first.chars().take(200).collect();
+            format!("{head}\n({left_out} lines left out)\n{}", rest[left_out..].join("\n"))
+        }
+        _ => words.to_owned(),
     }
 }
 
