@@ -16,7 +16,9 @@ use failover_common::reason::Reason;
 
 use super::{
     Effort,
-    network::{self, FLOOR, Network, OTHER, PHONE, SERVING, SHARED, SPARE, STEERED, STEERED_ALONE},
+    network::{
+        self, FLOOR, Network, OTHER, PHONE, SERVING, SHARED, SHARING, SOLE, SPARE, STEERED, STEERED_ALONE,
+    },
     packets::{Frame, Transport},
     programs::{Action, Programs, repeat},
     report::{Asked, Row},
@@ -101,18 +103,25 @@ fn passed() -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-/// There and back, by way of a shared backup. The way there is the first: the way back needs what it remembers.
+/// There and back, by way of a backup of one target, or of several. The way there is the first: the way back needs what it
+/// remembers.
 fn steered(flows: u32, lengths: &[(Transport, usize)]) -> Result<Vec<Case>> {
     let most = if flows == 1 { Some(1.15) } else { (flows <= FLOWS).then_some(2.5) };
     let mut cases = Vec::new();
     for &(transport, length) in lengths {
-        for (name, from, to, reason) in
-            [("steer_nat", PHONE, STEERED, Reason::Steered), ("return_nat", SHARED, PHONE, Reason::Returned)]
-        {
-            let under = Under::Router(Some(STEERED), reason);
+        for (name, from, to, target, reason) in [
+            ("steer_nat", PHONE, STEERED, STEERED, Reason::Steered),
+            ("return_nat", SOLE, PHONE, STEERED, Reason::Returned),
+            ("steer_shared", PHONE, SHARING, SHARING, Reason::Steered),
+            ("return_shared", SHARED, PHONE, SHARING, Reason::Returned),
+        ] {
+            if flows > 1 && target == SHARING {
+                continue;
+            }
+            let under = Under::Router(Some(target), reason);
             let mut case = Case::new(name, Frame::new(transport, from, to, length)?, under, Action::Redirect);
             (case.row.flows, case.row.ratio_to) = (flows, Some("floor_forward"));
-            case.row.asked = most.map(Asked::Ratio);
+            case.row.asked = most.filter(|_| target == STEERED).map(Asked::Ratio);
             cases.push(case);
         }
     }
@@ -210,15 +219,13 @@ impl Bench {
     /// A round to get warm, and the rounds that count.
     fn measure(&mut self, title: &str, mut cases: Vec<Case>, effort: &Effort) -> Result<Vec<Row>> {
         let start = Instant::now();
+        self.meet(&cases)?;
         for round in 0..=effort.rounds {
             for case in &mut cases {
-                // The way back is known once the way there was gone.
-                let repeats = match round {
-                    0 if case.row.flows != NEW => effort.repeats.max(case.row.flows),
-                    _ => effort.repeats,
-                };
-                let time =
-                    self.round(case, round, repeats).with_context(|| format!("measure {}", case.row.name))?;
+                let (before, repeats) = (u64::from(round) * u64::from(effort.repeats), effort.repeats);
+                let time = self
+                    .round(case, before, repeats)
+                    .with_context(|| format!("measure {}", case.row.name))?;
                 if round > 0 {
                     case.row.rounds.push(time.as_secs_f64() * 1e9 / f64::from(repeats));
                 }
@@ -233,12 +240,30 @@ impl Bench {
         Ok(cases.into_iter().map(|case| case.row).collect())
     }
 
-    fn round(&mut self, case: &Case, round: u32, repeats: u32) -> Result<Duration> {
+    /// Every phone is answered once, soon after it has asked: only who was answered stays known.
+    fn meet(&mut self, cases: &[Case]) -> Result<()> {
+        const AT_ONCE: u32 = 512;
+        for pair in cases.windows(2) {
+            let [asks, answers] = pair else { continue };
+            let (flows, back) = (asks.row.flows, answers.row.name.starts_with("return"));
+            for before in (0..flows).step_by(AT_ONCE as usize).filter(|_| back) {
+                let repeats = AT_ONCE.min(flows - before);
+                for case in pair {
+                    self.round(case, before.into(), repeats)
+                        .with_context(|| format!("warm {} up", case.row.name))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Measures `repeats` packets, after as many `before`.
+    fn round(&mut self, case: &Case, before: u64, repeats: u32) -> Result<Duration> {
         let ingress = self.ingress[usize::from(case.frame.ingress)];
         if case.is_fed() {
             let mut feed = case.frame.feed(case.row.flows);
             // Where the round before left off.
-            let done = u64::from(round) * u64::from(repeats) % u64::from(feed.flows);
+            let done = before % u64::from(feed.flows);
             feed.position = (done * u64::from(feed.stride) % u64::from(feed.flows)) as u32;
             self.programs.feed(feed)?;
         }

@@ -20,19 +20,23 @@ use rustix::net::{AddressFamily, SocketType, netdevice, socket};
 
 /// The first phone; the others follow it.
 pub const PHONE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(100, 64, 0, 10), 5060);
-/// Its backup is [`SHARED`].
+/// Its backup is [`SOLE`].
 pub const STEERED: SocketAddrV4 = at(PRIMARIES, 10);
-/// Shares the backup with [`STEERED`].
-pub const ALSO_STEERED: SocketAddrV4 = at(PRIMARIES, 20);
+/// Its backup is [`SHARED`].
+pub const SHARING: SocketAddrV4 = at(PRIMARIES, 20);
+/// So is this one's.
+pub const ALSO_SHARING: SocketAddrV4 = at(PRIMARIES, 60);
 /// Serves.
 pub const SERVING: SocketAddrV4 = at(PRIMARIES, 30);
 /// Its backup is [`DEDICATED`].
 pub const STEERED_ALONE: SocketAddrV4 = at(PRIMARIES, 40);
-/// Known to the floor alone, which sends it to [`SHARED`].
+/// Known to the floor alone, which sends it to [`SOLE`].
 pub const FLOOR: SocketAddrV4 = at(PRIMARIES, 50);
 /// A backup of two targets.
 pub const SHARED: SocketAddrV4 = at(BACKUPS, 10);
 /// A backup of one target.
+pub const SOLE: SocketAddrV4 = at(BACKUPS, 20);
+/// A backup of one target, which says so.
 pub const DEDICATED: SocketAddrV4 = at(BACKUPS, 40);
 /// The backup of [`SERVING`].
 pub const IDLE: SocketAddrV4 = at(BACKUPS, 30);
@@ -101,7 +105,19 @@ impl Network {
             "neighbour add 10.88.1.254 lladdr {} dev dev1 nud permanent",
             written(mac(1, GATEWAY))
         )?;
-        for server in [STEERED, ALSO_STEERED, SERVING, STEERED_ALONE, FLOOR, SHARED, DEDICATED, IDLE, OTHER] {
+        for server in [
+            STEERED,
+            SHARING,
+            ALSO_SHARING,
+            SERVING,
+            STEERED_ALONE,
+            FLOOR,
+            SOLE,
+            SHARED,
+            DEDICATED,
+            IDLE,
+            OTHER,
+        ] {
             let [.., subnet, host] = server.ip().octets();
             let (ip, mac) = (server.ip(), written(mac(subnet, host)));
             writeln!(batch, "neighbour add {ip} lladdr {mac} dev dev{subnet} nud permanent")?;

@@ -15,7 +15,7 @@ use failover_common::{
 use failover_user::dataplane::bench::OBJECT;
 
 use super::{
-    network::{FLOOR, SHARED},
+    network::{FLOOR, SOLE},
     packets::Frame,
 };
 
@@ -59,7 +59,7 @@ impl Programs {
         for protocol in [UDP, TCP] {
             let (address, port) = (FLOOR.ip().octets(), FLOOR.port().to_be_bytes());
             let key = FloorKey { address, port, protocol, reserved: 0 };
-            let (address, port) = (SHARED.ip().octets(), SHARED.port().to_be_bytes());
+            let (address, port) = (SOLE.ip().octets(), SOLE.port().to_be_bytes());
             floor.insert(key, FloorValue { address, port, reserved: [0; 2] }, 0)?;
         }
         Ok(programs)

@@ -21,7 +21,7 @@ use failover_user::{
 };
 
 use super::{
-    network::{self, ALSO_STEERED, DEDICATED, IDLE, SERVING, SHARED, STEERED, STEERED_ALONE},
+    network::{self, ALSO_SHARING, DEDICATED, IDLE, SERVING, SHARED, SHARING, SOLE, STEERED, STEERED_ALONE},
     packets::Frame,
     programs::Action,
 };
@@ -50,6 +50,8 @@ impl Router {
         let devices: Result<BTreeSet<u32>> =
             devices.iter().map(|subnet| network::index(&format!("dev{subnet}"))).collect();
         dataplane.redirect_to(&devices?)?;
+        // As in a network where nothing changes.
+        dataplane.set_epoch(1)?;
         let places: Vec<Place> = targets
             .iter()
             .map(|target| Place { serving: u8::from(target.addresses.first() != *SERVING.ip()), live: 0b11 })
@@ -104,9 +106,9 @@ impl Router {
 
 fn targets() -> Result<Vec<Target>> {
     let mut text = "[router]\ninterfaces = [\"dev1\"]\n".to_owned();
-    for (primary, backup) in
-        [(STEERED, SHARED), (ALSO_STEERED, SHARED), (SERVING, IDLE), (STEERED_ALONE, DEDICATED)]
-    {
+    let shared = [(SHARING, SHARED), (ALSO_SHARING, SHARED)];
+    let others = [(STEERED, SOLE), (SERVING, IDLE), (STEERED_ALONE, DEDICATED)];
+    for (primary, backup) in shared.into_iter().chain(others) {
         let (primary, backup, dedicated) = (primary.ip(), backup.ip(), primary == STEERED_ALONE);
         writeln!(text, "[[target]]\nname = \"{primary}\"\naddress = \"{primary}\"\nservices = [\"sip\"]")?;
         writeln!(
