@@ -5,6 +5,10 @@
 pub const ICMP: u8 = 1;
 /// IPPROTO_ICMPV6, the next header's number in an IPv6 header.
 pub const ICMPV6: u8 = 58;
+/// IPPROTO_IPIP: an IPv4 packet in another one (RFC 2003, RFC 2473).
+pub const IPIP: u8 = 4;
+/// IPPROTO_IPV6: an IPv6 packet in another one (RFC 2473).
+pub const IPV6: u8 = 41;
 /// IPPROTO_TCP, the number in an IP header.
 pub const TCP: u8 = 6;
 /// IPPROTO_UDP, the number in an IP header.
@@ -103,6 +107,17 @@ pub struct FragmentKey {
     pub reserved: [u8; 3],
 }
 
+/// What the decapsulating program takes out of its envelope.
+#[repr(C, align(4))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TunnelKey {
+    /// Who sends: the outer source. IPv6 or IPv4-mapped, network order.
+    pub router: [u8; 16],
+    /// For whom: the inner destination. IPv6 or IPv4-mapped, network order.
+    pub target: [u8; 16],
+}
+
+const _: () = assert!(size_of::<TunnelKey>() == 32);
 const _: () = assert!(size_of::<EndpointKey>() == 20);
 const _: () = assert!(size_of::<FlowKey>() == 24);
 const _: () = assert!(size_of::<HostKey>() == 20);
@@ -118,6 +133,8 @@ mod pod {
     unsafe impl aya::Pod for super::HostKey {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::FragmentKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::TunnelKey {}
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 pub mod bench;
 pub mod checksum;
+pub mod entropy;
 pub mod event;
 pub mod key;
 pub mod names;

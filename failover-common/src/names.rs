@@ -9,6 +9,8 @@ pub const PROGRAM_XDP: &str = "failover_xdp";
 /// The XDP program that passes everything: for the far end of a veth pair, which can only receive redirected
 /// frames while it has an XDP program of its own.
 pub const PROGRAM_PASS: &str = "failover_pass";
+/// The XDP program of a backup's host that has no tunnel device: takes packets out of the router's envelopes.
+pub const PROGRAM_DECAP: &str = "failover_decap";
 
 /// Two [`crate::value::PortBitmap`]s: [`SIGNALLING`] ports, and those of the daemon's own [`PROBING`] sockets.
 pub const PORTS: &str = "PORTS";
@@ -44,6 +46,12 @@ pub const COUNTERS: &str = "COUNTERS";
 pub const ANNOUNCED: &str = "ANNOUNCED";
 /// Ring buffer of [`crate::event::Event`].
 pub const EVENTS: &str = "EVENTS";
+
+/// A set of [`crate::key::TunnelKey`], never pinned: what [`PROGRAM_DECAP`] takes out of its envelope. The program's own;
+/// the router's does not know it.
+pub const TUNNELS: &str = "TUNNELS";
+/// The most members of [`TUNNELS`].
+pub const TUNNEL_SLOTS: u32 = 1024;
 
 /// One [`crate::trace::Trace`] per CPU, never pinned: what the twin of `failover explain` leaves.
 pub const TRACE: &str = "TRACE";

@@ -87,8 +87,17 @@ reasons! {
     FlowTableFull = 30, "flow-table-full";
     /// Rewritten: an ICMP error, and the packet that it quotes, turned back into its receiver's words.
     IcmpTranslated = 31, "icmp-translated";
-    /// Passed: from a backup, and larger than the way to the client can carry; the kernel says so to the backup.
+    /// Passed: larger than its way can carry. From a backup, the kernel says so to it; to one, under `l2` and `ipip`,
+    /// nobody can be told: the sender's way is unknown, or it is a later fragment or an error itself.
     TooBig = 32, "too-big";
+    /// Passed: under `l2` a backup must be a direct neighbour, and this one is behind another router.
+    NotOnLink = 33, "not-on-link";
+    /// Passed: under `l2` and `ipip` the kernel cannot forward in our place, and the neighbour's MAC address is not known,
+    /// its device takes no redirected frames, or VLAN tags would change on the way.
+    NotRedirectable = 34, "not-redirectable";
+    /// Answered: under `l2` and `ipip`, larger than the way to the backup can carry; it was turned into the ICMP error that
+    /// tells its sender.
+    SenderTold = 35, "sender-told";
 }
 
 impl Reason {

@@ -82,6 +82,10 @@ impl Trace {
     pub const FROM: u32 = 1 << 11;
     /// The FIB was asked.
     pub const ROUTE: u32 = 1 << 12;
+    /// No address changes: the packet goes to the MAC address of the host with [`Self::address`].
+    pub const L2: u32 = 1 << 13;
+    /// No address changes: the packet goes to [`Self::address`] in another one.
+    pub const IPIP: u32 = 1 << 14;
 
     /// Whether all of `bits` are known.
     pub const fn knows(&self, bits: u32) -> bool {

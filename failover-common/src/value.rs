@@ -101,9 +101,9 @@ pub struct Server {
     pub address: [u8; 16],
     /// Network order.
     pub port: [u8; 2],
-    /// [`Self::DEDICATED`], [`Self::EXCLUSIVE`], or 0.
+    /// [`Self::DEDICATED`], [`Self::EXCLUSIVE`], [`Self::L2`] or [`Self::IPIP`], or 0.
     pub flags: u16,
-    /// Endpoint id, from 1; 0 is an empty place.
+    /// Endpoint id, from 1; 0 is an empty place, and [`Self::ITSELF`] one from which nothing has a way back here.
     pub endpoint: u32,
 }
 
@@ -112,6 +112,12 @@ impl Server {
     pub const DEDICATED: u16 = 1;
     /// As [`Endpoint::EXCLUSIVE`].
     pub const EXCLUSIVE: u16 = 8;
+    /// The server carries the target's address itself: the packet goes to its MAC address.
+    pub const L2: u16 = 2;
+    /// The server carries the target's address itself: the packet goes there in another one.
+    pub const IPIP: u16 = 4;
+    /// [`Self::endpoint`] of a server that answers as the target itself: under [`Self::L2`] and [`Self::IPIP`].
+    pub const ITSELF: u32 = u32::MAX;
 }
 
 /// The address that a backup's packet must come from in the client's eyes.
@@ -200,7 +206,7 @@ pub struct FragmentWay {
     pub address: [u8; 16],
     /// Target id.
     pub target: u32,
-    /// Which address is replaced: [`Self::DESTINATION`] or [`Self::SOURCE`].
+    /// Which address is replaced: [`Self::DESTINATION`] or [`Self::SOURCE`]; none under [`Self::L2`] and [`Self::IPIP`].
     pub side: u32,
     /// When, in seconds of the monotonic clock.
     pub seen: u32,
@@ -213,6 +219,10 @@ impl FragmentWay {
     pub const DESTINATION: u32 = 0;
     /// Back from one.
     pub const SOURCE: u32 = 1;
+    /// Towards a backup, by its MAC address.
+    pub const L2: u32 = 2;
+    /// Towards a backup, in another packet.
+    pub const IPIP: u32 = 3;
 }
 
 /// Packets and bytes (bytes of the whole frame).
@@ -221,7 +231,7 @@ impl FragmentWay {
 pub struct Counter {
     /// Packets.
     pub packets: u64,
-    /// Bytes, from the Ethernet header on.
+    /// Bytes, from the Ethernet header on, of the frame as the program left it.
     pub bytes: u64,
 }
 

@@ -9,7 +9,7 @@ use failover_common::{
 };
 
 use crate::{
-    forward, fragment, icmp, maps,
+    encap, forward, fragment, icmp, maps,
     packet::Packet,
     parse::{
         eth,
@@ -31,13 +31,14 @@ pub fn visit(packet: &mut Packet) -> Result<End, End> {
     }
     let link = eth::link(packet)?;
     let ip = ip::ip(packet, &link)?;
-    if let Fragment::Following(identification) = ip.fragment {
-        return Ok(fragment::follow(packet, &link, ip, identification));
-    }
-    if ip.protocol == key::ICMP || ip.protocol == key::ICMPV6 {
-        return Ok(icmp::translate(packet, &link, ip));
-    }
-    Ok(segment(packet, &link, ip))
+    let end = if let Fragment::Following(identification) = ip.fragment {
+        fragment::follow(packet, &link, ip, identification)
+    } else if ip.protocol == key::ICMP || ip.protocol == key::ICMPV6 {
+        icmp::translate(packet, &link, ip)
+    } else {
+        segment(packet, &link, ip)
+    };
+    Ok(if end.delivers() { encap::send(packet, &link, ip) } else { end })
 }
 
 /// UDP or TCP, with its ports. A function of its own, as those of the rare kinds: the stack has 512 bytes.
@@ -61,6 +62,12 @@ fn steer_segment(packet: &mut Packet, link: &Link, ip: &'static Ip) -> Result<En
     classify(ip, &l4)?;
     // SAFETY: `classify` succeeds only when it has kept one.
     let wish = unsafe { Wish::kept() }?;
+    if wish.steer != 0 {
+        if let Fragment::First(identification) = ip.fragment {
+            fragment::remember(ip, identification, wish)?;
+        }
+        return Ok(End::DELIVER);
+    }
     let plan = forward::plan(packet, link, ip, (l4.source, l4.destination), wish)?;
     let towards = matches!(wish.change.side, Side::Destination);
     if towards {
@@ -71,7 +78,7 @@ fn steer_segment(packet: &mut Packet, link: &Link, ip: &'static Ip) -> Result<En
     }
     rewrite::segment(packet, &plan, &l4).map_err(|_| plan.spoilt())?;
     if towards {
-        record::announce(ip, &l4, wish.target, wish.generation);
+        record::announce(ip, l4.source, wish.target, wish.generation);
     }
     Ok(plan.done())
 }

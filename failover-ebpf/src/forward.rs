@@ -5,7 +5,8 @@ use core::mem::size_of;
 use aya_ebpf::{
     bindings::{
         BPF_FIB_LKUP_RET_FRAG_NEEDED, BPF_FIB_LKUP_RET_NO_NEIGH, BPF_FIB_LKUP_RET_NOT_FWDED,
-        BPF_FIB_LKUP_RET_SUCCESS, BPF_FIB_LKUP_RET_UNSUPP_LWT, bpf_fib_lookup as FibParams,
+        BPF_FIB_LKUP_RET_SUCCESS, BPF_FIB_LKUP_RET_UNSUPP_LWT, BPF_FIB_LOOKUP_SRC,
+        bpf_fib_lookup as FibParams,
     },
     helpers::bpf_fib_lookup,
 };
@@ -36,11 +37,13 @@ pub struct Fib {
     protocol: u8,
     source_port: [u8; 2],
     destination_port: [u8; 2],
-    total_len: u16,
+    /// Of the packet; where it is too large, of the largest that its way can carry.
+    pub total_len: u16,
     /// The device by which the packet came; by which it leaves.
     pub ifindex: u32,
     flow: u32,
-    source: [u32; 4],
+    /// As the FIB takes it: IPv4 in the first word.
+    pub source: [u32; 4],
     destination: [u32; 4],
     vlan: u32,
     /// Of the egress device, as 16-bit words of the frame.
@@ -178,7 +181,7 @@ fn ask(
 /// Whether a router may forward what comes from `source`, which the FIB does not look at: nothing from a group, from
 /// nobody, from a loopback (RFC 1812 §5.3.7, RFC 4291 §2.5 and §2.7), and nothing from a link-local address.
 #[inline(always)]
-fn leaves_its_link(family: Family, source: Address) -> bool {
+pub fn leaves_its_link(family: Family, source: Address) -> bool {
     let [a, b, c, d] = source.0;
     match family {
         Family::V4 => !matches!(u32::from_be(d) >> 24, 0 | 127 | 224..),
@@ -196,4 +199,68 @@ fn words(family: Family, address: Address) -> [u32; 4] {
         Family::V4 => [address.0[3], 0, 0, 0],
         Family::V6 => address.0,
     }
+}
+
+/// A packet that leaves as it is, or that this program has made.
+pub struct Question {
+    /// Its source; `None`: the router's own address on that way, which the FIB adds (Linux 6.7).
+    pub from: Option<Address>,
+    /// Where it goes: its destination, or, under `l2`, the host that is to have it.
+    pub to: Address,
+    /// As [`Ip::flow`].
+    pub flow: u32,
+    /// Of what it carries.
+    pub protocol: u8,
+    /// All its bytes, from the IP header on.
+    pub total_len: usize,
+}
+
+/// What the FIB says to a [`Question`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Hop {
+    /// It can be redirected, by the device and with the MAC addresses in [`maps::fib`].
+    Redirect,
+    /// It can not; if anyone, the kernel can forward it.
+    Kernel,
+    /// It is larger than [`Fib::total_len`] now says.
+    TooNarrow,
+    /// A route forbids it, or the ingress device does not forward.
+    Nowhere,
+}
+
+/// Asks the FIB for a packet that is not rewritten.
+#[inline(always)]
+pub fn find(packet: &Packet, link: &Link, question: &Question) -> Hop {
+    let Some(fib) = maps::fib() else { return Hop::Nowhere };
+    let (family, version) = if question.to.is_v4() { (Family::V4, AF_INET) } else { (Family::V6, AF_INET6) };
+    fib.family = version;
+    fib.protocol = question.protocol;
+    (fib.source_port, fib.destination_port) = ([0; 2], [0; 2]);
+    fib.total_len = question.total_len as u16;
+    fib.ifindex = packet.ingress();
+    fib.flow = question.flow;
+    fib.source = question.from.map_or([0; 4], |from| words(family, from));
+    fib.destination = words(family, question.to);
+    let flags = if question.from.is_none() { BPF_FIB_LOOKUP_SRC } else { 0 };
+    let params: *mut Fib = fib;
+    // SAFETY: as in `ask`.
+    let answer = unsafe { bpf_fib_lookup(packet.context(), params.cast(), FIB_LEN, flags) };
+    trace::egress(answer as i32, fib.ifindex);
+    match u32::try_from(answer).unwrap_or(u32::MAX) {
+        BPF_FIB_LKUP_RET_SUCCESS => {
+            let retag = link.tagged && fib.ifindex != packet.ingress();
+            let takes = !retag && maps::DEVICES.redirect(fib.ifindex, 0).is_ok();
+            if takes { Hop::Redirect } else { Hop::Kernel }
+        }
+        BPF_FIB_LKUP_RET_FRAG_NEEDED => Hop::TooNarrow,
+        BPF_FIB_LKUP_RET_NO_NEIGH | BPF_FIB_LKUP_RET_NOT_FWDED | BPF_FIB_LKUP_RET_UNSUPP_LWT => Hop::Kernel,
+        _ => Hop::Nowhere,
+    }
+}
+
+/// Whether the FIB has just named `to` itself as the next hop, and not a router on the way.
+#[inline(always)]
+pub fn on_link(to: Address) -> bool {
+    let family = if to.is_v4() { Family::V4 } else { Family::V6 };
+    maps::fib().is_some_and(|fib| fib.destination == words(family, to))
 }

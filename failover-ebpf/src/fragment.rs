@@ -2,7 +2,12 @@
 //!
 //! One whose first was not seen before it passes: the primary, if it is alive, can make nothing of a part.
 
-use failover_common::{key::FragmentKey, reason::Reason, trace::Trace, value::FragmentWay};
+use failover_common::{
+    key::FragmentKey,
+    reason::Reason,
+    trace::Trace,
+    value::{FragmentWay, Server},
+};
 
 use aya_ebpf::bindings::BPF_ANY;
 
@@ -34,6 +39,8 @@ pub fn remember(ip: &Ip, identification: u32, wish: &Wish) -> Result<(), End> {
         address: wish.change.address.bytes(),
         target: wish.target,
         side: match wish.change.side {
+            _ if wish.steer == u32::from(Server::L2) => FragmentWay::L2,
+            _ if wish.steer != 0 => FragmentWay::IPIP,
             Side::Destination => FragmentWay::DESTINATION,
             Side::Source => FragmentWay::SOURCE,
         },
@@ -68,6 +75,9 @@ fn follow_first(packet: &mut Packet, link: &Link, ip: &'static Ip, identificatio
     recall(ip, identification)?;
     // SAFETY: `recall` succeeds only when it has kept one.
     let wish = unsafe { Wish::kept() }?;
+    if wish.steer != 0 {
+        return Ok(End::DELIVER);
+    }
     let plan = forward::plan(packet, link, ip, (0, 0), wish)?;
     rewrite::fragment(packet, &plan).map_err(|_| plan.spoilt())?;
     Ok(plan.done())
@@ -83,7 +93,12 @@ fn recall(ip: &Ip, identification: u32) -> Result<(), End> {
     }
     let side = if way.side == FragmentWay::SOURCE { Side::Source } else { Side::Destination };
     let change = Change { side, address: Address::from_bytes(way.address), port: [0; 2] };
-    Wish::forgetful(way.target, way.generation, change).keep()
+    let steer = match way.side {
+        FragmentWay::L2 => Server::L2,
+        FragmentWay::IPIP => Server::IPIP,
+        _ => 0,
+    };
+    Wish { steer: u32::from(steer), ..Wish::forgetful(way.target, way.generation, change) }.keep()
 }
 
 #[inline(always)]

@@ -43,6 +43,9 @@ fn turn_back(packet: &mut Packet, link: &Link, ip: &'static Ip) -> Result<End, E
     decide(ip, quote)?;
     // SAFETY: `decide` succeeds only when it has kept one.
     let wish = unsafe { Wish::kept() }?;
+    if wish.steer != 0 {
+        return Ok(End::DELIVER);
+    }
     let plan = forward::plan(packet, link, ip, (0, 0), wish)?;
     rewrite::error(packet, &plan, quote).map_err(|_| plan.spoilt())?;
     Ok(plan.done_as(Reason::IcmpTranslated))
@@ -87,7 +90,8 @@ fn to_backup(ip: &Ip, service: &Service) -> Result<(), End> {
     let (server, generation) = steer::server(ip, service)?;
     let address = Address::from_bytes(server.address);
     let change = Change { side: Side::Destination, address, port: server.port };
-    Wish::forgetful(service.target, generation, change).keep()
+    let steer = steer::unrewritten(server);
+    Wish { steer, ..Wish::forgetful(service.target, generation, change) }.keep()
 }
 
 #[inline(always)]

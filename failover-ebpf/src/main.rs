@@ -10,6 +10,7 @@
 #![allow(missing_docs, clippy::needless_pass_by_value)]
 
 mod classify;
+mod decap;
 mod encap;
 mod flows;
 mod forward;
@@ -23,10 +24,11 @@ mod plan;
 mod record;
 mod rewrite;
 mod steer;
+mod tell;
 mod trace;
 
 use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
-use packet::Packet;
+use packet::{OutOfBounds, Packet};
 use plan::End;
 
 /// What becomes of a packet.
@@ -55,6 +57,15 @@ pub fn failover_xdp(ctx: XdpContext) -> u32 {
 #[xdp]
 pub fn failover_pass(_: XdpContext) -> u32 {
     xdp_action::XDP_PASS
+}
+
+/// Opens the envelopes of `ipip` steering: on a backup's host.
+#[xdp]
+pub fn failover_decap(ctx: XdpContext) -> u32 {
+    match decap::open(&mut Packet::new(&ctx)) {
+        Ok(()) => xdp_action::XDP_PASS,
+        Err(OutOfBounds) => xdp_action::XDP_DROP,
+    }
 }
 
 /// A packet's way, whole, and its place in the counters.

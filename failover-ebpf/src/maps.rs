@@ -10,7 +10,7 @@ use aya_ebpf::{
     maps::{Array, DevMapHash, HashMap, LruHashMap, PerCpuArray, RingBuf},
 };
 use failover_common::{
-    key::{EndpointKey, FlowKey, FragmentKey, HostKey, TCP},
+    key::{EndpointKey, FlowKey, FragmentKey, HostKey, TCP, TunnelKey},
     names::{FRAGMENT_SLOTS, PROBING},
     trace::Trace,
     value::{Availability, Counter, Endpoint, Flow, FragmentWay, Hosts, Origin, PortBitmap, Server, Service},
@@ -74,6 +74,10 @@ pub static FRAGMENTS: LruHashMap<FragmentKey, FragmentWay> = LruHashMap::with_ma
 /// Written by the daemon alone; a set.
 #[map]
 pub static PROBES: HashMap<EndpointKey, u32> = HashMap::with_max_entries(64, 0);
+
+/// Of the decapsulating program alone: written once, before it is attached. A set.
+#[map]
+pub static TUNNELS: HashMap<TunnelKey, u32> = HashMap::with_max_entries(1, 0);
 
 /// Written by the daemon alone.
 #[map]

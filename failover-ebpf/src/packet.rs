@@ -2,7 +2,11 @@
 
 use core::ptr;
 
-use aya_ebpf::{EbpfContext as _, programs::XdpContext};
+use aya_ebpf::{
+    EbpfContext as _,
+    helpers::generated::{bpf_csum_diff, bpf_xdp_adjust_head, bpf_xdp_adjust_tail},
+    programs::XdpContext,
+};
 
 /// An access outside of the frame.
 pub struct OutOfBounds;
@@ -80,6 +84,49 @@ impl<'a> Packet<'a> {
         // SAFETY: offset + size_of::<T>() <= data_end, checked in `at`; XDP frames are writable.
         unsafe { ptr::write(at.cast_mut(), value) };
         Ok(())
+    }
+
+    /// The sum of the `N` bytes at `offset`, a multiple of four, as they stand in memory (RFC 1071); not folded.
+    #[inline(always)]
+    pub fn sum<const N: usize>(&self, offset: usize) -> Result<u32, OutOfBounds> {
+        let at: *const [u8; N] = self.at(offset)?;
+        // SAFETY: offset + N <= data_end, checked in `at`; the helper only reads.
+        let sum = unsafe { bpf_csum_diff(ptr::null_mut(), 0, at.cast_mut().cast(), N as u32, 0) };
+        // Negative only for a length that is none.
+        Ok(sum.cast_unsigned() as u32)
+    }
+
+    /// Moves the frame's start `bytes` to the front; what is there is to be written. Every offset means another byte
+    /// from then on. An error leaves the frame as it was.
+    #[inline(always)]
+    pub fn grow(&mut self, bytes: usize) -> Result<(), OutOfBounds> {
+        self.adjust_head(-bytes.cast_signed())
+    }
+
+    /// Moves the frame's start `bytes` to the back.
+    #[inline(always)]
+    pub fn shrink(&mut self, bytes: usize) -> Result<(), OutOfBounds> {
+        self.adjust_head(bytes.cast_signed())
+    }
+
+    #[inline(always)]
+    fn adjust_head(&mut self, bytes: isize) -> Result<(), OutOfBounds> {
+        // SAFETY: this program's own context; no pointer into the frame outlives a call of `at`.
+        let answer = unsafe { bpf_xdp_adjust_head(self.context().cast(), bytes as i32) };
+        if answer == 0 { Ok(()) } else { Err(OutOfBounds) }
+    }
+
+    /// Cuts the frame off behind `length` bytes.
+    #[inline(always)]
+    pub fn truncate(&mut self, length: usize) -> Result<(), OutOfBounds> {
+        let now = self.len();
+        // SAFETY: a live local. Volatile, or the compiler takes the end from the sum of the rest, of which Linux 6.18 says
+        // "pointer arithmetic on pkt_end prohibited".
+        let now = unsafe { ptr::read_volatile(&raw const now) };
+        let bytes = length.cast_signed() - now.cast_signed();
+        // SAFETY: as in `adjust_head`.
+        let answer = unsafe { bpf_xdp_adjust_tail(self.context().cast(), bytes as i32) };
+        if answer == 0 { Ok(()) } else { Err(OutOfBounds) }
     }
 
     #[inline(always)]

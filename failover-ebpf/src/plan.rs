@@ -44,6 +44,15 @@ impl End {
         Self::new(reason as u64 | Self::DROP | (target as u64) << 32)
     }
 
+    /// The visit goes on in [`crate::encap`], with the wish that was kept.
+    pub const DELIVER: Self = Self::new(Reason::Steered as u64 | Self::DROP | Self::REDIRECT);
+
+    /// Whether it is [`Self::DELIVER`].
+    #[inline(always)]
+    pub const fn delivers(self) -> bool {
+        self.0.get() & (Self::DROP | Self::REDIRECT) == Self::DROP | Self::REDIRECT
+    }
+
     /// A packet about `target` leaves by the device that the FIB has named.
     #[inline(always)]
     pub const fn redirect(reason: Reason, target: u32) -> Self {
@@ -169,13 +178,16 @@ pub struct Wish {
     pub service: u32,
     /// With an endpoint: whether it serves that service alone.
     pub exclusive: bool,
+    /// 0: the rewrite; [`failover_common::value::Server::L2`] or [`failover_common::value::Server::IPIP`]: nothing is
+    /// rewritten, and the packet goes to the host with the change's address as it is ([`crate::encap`]).
+    pub steer: u32,
 }
 
 impl Wish {
     /// What needs no memory.
     #[inline(always)]
     pub const fn forgetful(target: u32, generation: u32, change: Change) -> Self {
-        Self { target, generation, change, endpoint: 0, service: 0, exclusive: false }
+        Self { target, generation, change, endpoint: 0, service: 0, exclusive: false, steer: 0 }
     }
 
     /// Puts it where it outlives the stage.

@@ -10,7 +10,7 @@ use crate::{
     flows::now_seconds,
     maps,
     packet::Packet,
-    parse::{ip::Ip, l4::L4},
+    parse::ip::Ip,
     plan::End,
     trace::{self, dry_run},
 };
@@ -38,7 +38,7 @@ pub fn close(packet: &Packet, end: End) {
 /// Announces a target's first steered packet of a generation. The event is made in a function of its own, because the
 /// stack has 512 bytes.
 #[inline(always)]
-pub fn announce(ip: &Ip, l4: &L4, target: u32, generation: u32) {
+pub fn announce(ip: &Ip, port: u16, target: u32, generation: u32) {
     let Some(announced) = maps::ANNOUNCED.get_ptr_mut(target) else { return };
     // SAFETY: a live array element of 4 aligned bytes; see `maps::ANNOUNCED` for two CPUs at once.
     unsafe {
@@ -47,7 +47,7 @@ pub fn announce(ip: &Ip, l4: &L4, target: u32, generation: u32) {
         }
         *announced = generation;
     }
-    steering_began(ip, l4.source, target, generation);
+    steering_began(ip, port, target, generation);
 }
 
 /// Says that somebody who was answered can no longer be kept, once in a second. A function of its own,

@@ -142,7 +142,7 @@ fn address(
 
 /// A word of memory as the two that a packet is written in.
 #[inline(always)]
-fn halves(word: u32) -> [u16; 2] {
+pub fn halves(word: u32) -> [u16; 2] {
     let [a, b, c, d] = word.to_ne_bytes();
     [u16::from_ne_bytes([a, b]), u16::from_ne_bytes([c, d])]
 }

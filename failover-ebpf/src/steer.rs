@@ -18,6 +18,9 @@ use crate::{
     trace,
 };
 
+/// Servers with these flags leave nothing to be remembered.
+const FORGETFUL: u16 = Server::DEDICATED | Server::L2 | Server::IPIP;
+
 /// A packet to a target's service: to the backup, where one serves.
 #[inline(always)]
 pub fn to_service(ip: &Ip, l4: &L4, service: &Service) -> Result<(), End> {
@@ -36,11 +39,19 @@ pub fn to_service(ip: &Ip, l4: &L4, service: &Service) -> Result<(), End> {
             address: Address::from_bytes(server.address),
             port: server.port,
         },
-        endpoint: if server.flags & Server::DEDICATED == 0 { server.endpoint } else { 0 },
+        // A dedicated server needs no way back, and one that carries the target's address gets none.
+        endpoint: if server.flags & FORGETFUL == 0 { server.endpoint } else { 0 },
         service: service.service,
         exclusive: server.flags & Server::EXCLUSIVE != 0,
+        steer: unrewritten(server),
     };
     wish.keep()
+}
+
+/// How a packet goes to a server that carries the target's address itself; 0: it is rewritten.
+#[inline(always)]
+pub fn unrewritten(server: &Server) -> u32 {
+    u32::from(server.flags & (Server::L2 | Server::IPIP))
 }
 
 /// The backup that serves `service` now, for a packet that goes there, and the availability's generation.
@@ -63,9 +74,9 @@ pub fn server(ip: &Ip, service: &Service) -> Result<(&'static Server, u32), End>
     }
     let row = service.service.wrapping_mul(MAX_BACKUPS) + u32::from(now.serving()) - 1;
     let server = maps::SERVERS.get(row).filter(|server| server.endpoint != 0);
-    // A backup without an address of this IP version has an empty place.
+    // A backup without an address of this IP version has an empty place; only an envelope may be of the other one.
     let server = server
-        .filter(|server| ip.speaks(&Address::from_bytes(server.address)))
+        .filter(|server| ip.speaks(&Address::from_bytes(server.address)) || server.flags & Server::IPIP != 0)
         .ok_or(pass(Reason::NoEndpoint))?;
     Ok((server, now.generation()))
 }

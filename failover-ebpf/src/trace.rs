@@ -7,12 +7,12 @@
 
 use core::ptr;
 
-use failover_common::trace::Trace;
+use failover_common::{trace::Trace, value::Server};
 
 use crate::{
     maps,
     parse::{Family, icmp::Quote, ip::Ip, l4::L4},
-    plan::{Change, End, Side},
+    plan::{Change, End, Side, Wish},
 };
 
 /// Set by the loader, before the verifier looks at it.
@@ -99,6 +99,26 @@ pub fn change(change: &Change) {
 pub fn route(change: &Change, fib: i32, egress: u32) {
     note(|trace| {
         put_change(trace, change);
+        trace.known |= Trace::ROUTE;
+        trace.fib = fib;
+        trace.egress = egress;
+    });
+}
+
+/// Where a packet goes that is not rewritten.
+#[inline(always)]
+pub fn unrewritten(wish: &Wish) {
+    note(|trace| {
+        trace.known |= Trace::WISH;
+        trace.known |= if wish.steer == u32::from(Server::L2) { Trace::L2 } else { Trace::IPIP };
+        trace.address = wish.change.address.bytes();
+    });
+}
+
+/// What the FIB says to it.
+#[inline(always)]
+pub fn egress(fib: i32, egress: u32) {
+    note(|trace| {
         trace.known |= Trace::ROUTE;
         trace.fib = fib;
         trace.egress = egress;

@@ -53,6 +53,10 @@ pub struct Target {
     pub ipv6: Option<(Ipv6Addr, Ipv6Addr)>,
     /// `failback = "manual"`.
     pub manual_failback: bool,
+    /// `steer`.
+    pub steer: String,
+    /// The backup's only address, in place of all others.
+    pub backup_alone_at: Option<Ipv6Addr>,
 }
 
 impl Target {
@@ -68,6 +72,8 @@ impl Target {
             dedicated: true,
             ipv6: None,
             manual_failback: false,
+            steer: "nat".to_owned(),
+            backup_alone_at: None,
         }
     }
 
@@ -87,6 +93,18 @@ impl Target {
     #[must_use]
     pub fn manual_failback(self) -> Self {
         Self { manual_failback: true, ..self }
+    }
+
+    /// Its packets get to the backup by `l2` or `ipip`.
+    #[must_use]
+    pub fn steered_by(self, steer: &str) -> Self {
+        Self { steer: steer.to_owned(), ..self }
+    }
+
+    /// Its backup has this address alone.
+    #[must_use]
+    pub fn backup_alone_at(self, address: Ipv6Addr) -> Self {
+        Self { backup_alone_at: Some(address), ..self }
     }
 
     /// Both servers have an IPv6 address, too.
@@ -170,14 +188,19 @@ impl Target {
             None => (String::new(), String::new()),
         };
         let _ = writeln!(text, "address  = [\"{}\"{primary}]", self.address);
-        let _ = writeln!(text, "services = {}", self.services);
+        let _ = writeln!(text, "services = {}\nsteer    = {:?}", self.services, self.steer);
         if self.manual_failback {
             let _ = writeln!(text, "failback = \"manual\"");
         }
         let _ = writeln!(text, "[[target.backup]]");
         let _ = writeln!(text, "name      = \"{}-backup\"", self.name);
-        let _ = writeln!(text, "address   = [\"{}\"{backup}]", self.backup);
-        let _ = writeln!(text, "dedicated = {}", self.dedicated);
+        let _ = match self.backup_alone_at {
+            Some(address) => writeln!(text, "address   = \"{address}\""),
+            None => writeln!(text, "address   = [\"{}\"{backup}]", self.backup),
+        };
+        if self.steer == "nat" {
+            let _ = writeln!(text, "dedicated = {}", self.dedicated);
+        }
         if let Some(ports) = &self.ports {
             let _ = writeln!(text, "ports     = {ports}");
         }

@@ -10,15 +10,19 @@ pub const DESTINATION: usize = 0;
 /// Where the source MAC address stands.
 pub const SOURCE: usize = 6;
 
-const ETHERTYPE: usize = 12;
-const TAG_LEN: usize = 4;
+/// Where the EtherType stands, or the first VLAN tag.
+pub const ETHERTYPE: usize = 12;
+/// Bytes of a VLAN tag.
+pub const TAG_LEN: usize = 4;
 /// A trunk in a trunk (QinQ); three tags are nobody's network.
 const MOST_TAGS: usize = 2;
 /// In the first byte of a destination address: a group of stations, broadcast included (IEEE 802).
 const GROUP: u8 = 0x01;
 
-const IPV4: u16 = 0x0800;
-const IPV6: u16 = 0x86dd;
+/// The EtherType of IPv4.
+pub const IPV4: u16 = 0x0800;
+/// The EtherType of IPv6.
+pub const IPV6: u16 = 0x86dd;
 const VLAN: u16 = 0x8100;
 const SERVICE_VLAN: u16 = 0x88a8;
 const PPPOE_DISCOVERY: u16 = 0x8863;

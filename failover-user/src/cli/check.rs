@@ -14,7 +14,7 @@ use crate::{
         ConfigError, Loaded,
         model::{
             Addresses, AllDown, Backup, Failback, Family, Interface, Probe, Require, Router, Service,
-            StatusSet, Target,
+            StatusSet, Steer, Target,
         },
     },
     control::message::SCHEMA,
@@ -87,6 +87,9 @@ fn target(target: &Target) -> String {
             line(&mut out, &service.to_string(), format!("{asked} → {ways}"));
         }
     }
+    if let Some(how) = unrewritten(target.steer) {
+        line(&mut out, "steered", how);
+    }
     for backup in &target.backups {
         line(&mut out, "way back", return_way(target, backup));
     }
@@ -98,10 +101,10 @@ fn target(target: &Target) -> String {
     out
 }
 
-/// The backups that have an address in the family of `address`, and where they serve the `n`-th service.
+/// The backups that can serve `address`, and where they serve the `n`-th service.
 fn ways(target: &Target, n: usize, address: IpAddr) -> impl Iterator<Item = (&Backup, SocketAddr)> {
     target.backups.iter().filter_map(move |backup| {
-        let at = backup.addresses.of(Family::of(address))?;
+        let at = target.steer.address(backup.addresses, Family::of(address))?;
         Some((backup, SocketAddr::new(at, *backup.ports.get(n)?)))
     })
 }
@@ -112,12 +115,25 @@ fn line(out: &mut String, what: &str, text: impl std::fmt::Display) {
 }
 
 fn return_way(target: &Target, backup: &Backup) -> String {
-    let steered = target.addresses.iter().filter(|own| backup.addresses.of(Family::of(*own)).is_some());
+    let serves = |own: &IpAddr| target.steer.address(backup.addresses, Family::of(*own)).is_some();
+    let steered = target.addresses.iter().filter(serves);
     let own = steered.map(|own| own.to_string()).collect::<Vec<_>>().join(" or ");
-    if backup.dedicated {
+    if target.steer != Steer::Nat {
+        format!("{} carries {own} itself, and answers past this router's tables", backup.name)
+    } else if backup.dedicated {
         format!("all that {} sends from these ports comes from {own}", backup.name)
     } else {
         format!("{} answers, and calls hosts that were steered to it, as {own}", backup.name)
+    }
+}
+
+fn unrewritten(steer: Steer) -> Option<&'static str> {
+    match steer {
+        Steer::Nat => None,
+        Steer::L2 => {
+            Some("l2: unchanged, to the MAC address of the backup, which must be a direct neighbour")
+        }
+        Steer::Ipip => Some("ipip: unchanged, in an envelope, which the backup's host must open"),
     }
 }
 
@@ -202,6 +218,7 @@ fn target_json(target: &Target) -> Value {
         "addresses": all(target.addresses),
         "services": services.map(|service| service_json(target, service)).collect::<Vec<_>>(),
         "backups": target.backups.iter().map(backup).collect::<Vec<_>>(),
+        "steer": target.steer.to_string(),
         "failback": match target.failback {
             Failback::Immediate => "immediate",
             Failback::Manual => "manual",

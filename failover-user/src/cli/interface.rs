@@ -1,8 +1,9 @@
 //! `failover attach` and `failover detach`.
 
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
+use failover_common::names::TUNNEL_SLOTS;
 use serde::Serialize;
 
 use super::{
@@ -17,10 +18,11 @@ use crate::{
         client::{Client, ClientError},
         message::{InterfaceStatus, SCHEMA},
     },
-    dataplane::{offline, pass},
+    dataplane::{decap, offline, pass},
 };
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("alone").args(["pass", "decap"])))]
 pub(super) struct Attach {
     /// The device
     #[arg(value_name = "IFACE")]
@@ -32,8 +34,21 @@ pub(super) struct Attach {
     /// say) receives frames that the router redirects only while it has an XDP program of its own
     #[arg(long)]
     pub(super) pass: bool,
-    /// Where --pass keeps its program
-    #[arg(long, value_name = "DIR", default_value = "/sys/fs/bpf/failover", requires = "pass")]
+    /// Attach a program that takes packets out of the envelopes of `steer = "ipip"`, on a backup's host that has no
+    /// tunnel device. This needs no daemon. It opens only what --from and --for allow: whoever could have other
+    /// envelopes opened would speak in anyone's name, behind every filter of the network. Let the network keep strangers
+    /// from sending with the router's address, too
+    #[arg(long, requires = "from", requires = "for")]
+    pub(super) decap: bool,
+    /// With --decap: the router, by its address on the way to this host. May be said more than once
+    #[arg(long, value_name = "ROUTER", requires = "decap")]
+    from: Vec<IpAddr>,
+    /// With --decap: the target for whom packets may come in envelopes, an address that this host carries. May be said
+    /// more than once
+    #[arg(long, value_name = "TARGET", requires = "decap")]
+    r#for: Vec<IpAddr>,
+    /// Where --pass and --decap keep their program
+    #[arg(long, value_name = "DIR", default_value = "/sys/fs/bpf/failover", requires = "alone")]
     bpffs_dir: PathBuf,
 }
 
@@ -58,10 +73,27 @@ impl From<AttachMode> for Mode {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("alone").args(["pass", "decap"]).requires("interface")))]
 pub(super) struct Detach {
     /// The device; without it: all of them
     #[arg(value_name = "IFACE")]
     interface: Option<String>,
+    /// What `attach --pass` has attached
+    #[arg(long)]
+    pass: bool,
+    /// What `attach --decap` has attached
+    #[arg(long)]
+    decap: bool,
+    /// Where --pass and --decap keep their program
+    #[arg(long, value_name = "DIR", default_value = "/sys/fs/bpf/failover", requires = "alone")]
+    bpffs_dir: PathBuf,
+}
+
+impl Detach {
+    /// Whether it is about a program that needs no daemon.
+    pub(super) const fn alone(&self) -> bool {
+        self.pass || self.decap
+    }
 }
 
 pub(super) async fn attach(session: &Session, arguments: &Attach) -> Result<(), Failure> {
@@ -94,6 +126,40 @@ pub(super) fn attach_pass(session: &Session, arguments: &Attach) -> Result<(), F
     })
 }
 
+/// The answer of `attach --decap`.
+#[derive(Debug, Serialize)]
+struct Opening<'a> {
+    schema: u32,
+    decap: &'a str,
+    from: &'a [IpAddr],
+    #[serde(rename = "for")]
+    targets: &'a [IpAddr],
+}
+
+pub(super) fn attach_decap(session: &Session, arguments: &Attach) -> Result<(), Failure> {
+    let envelopes = decap::Envelopes { routers: &arguments.from, targets: &arguments.r#for };
+    if envelopes.routers.len().saturating_mul(envelopes.targets.len()) > TUNNEL_SLOTS as usize {
+        let error = format!("there are more than {TUNNEL_SLOTS} pairs of --from and --for");
+        return Err(Failure::new(2, error));
+    }
+    let mode = arguments.mode.map_or(Mode::Auto, Mode::from);
+    decap::Decap::open(envelopes)?.attach(&arguments.bpffs_dir, &arguments.interface, mode)?;
+    let (from, targets) = (envelopes.routers, envelopes.targets);
+    let opening = Opening { schema: SCHEMA, decap: &arguments.interface, from, targets };
+    output::value(session.output(), &opening, |opening| {
+        let all = |some: &[IpAddr]| some.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(" or ");
+        let (name, from, targets) = (clean(opening.decap), all(opening.from), all(opening.targets));
+        format!("{name}: attached a program that opens envelopes from {from} for {targets}\n")
+    })
+}
+
+pub(super) fn detach_alone(session: &Session, arguments: &Detach) -> Result<(), Failure> {
+    let interface = arguments.interface.as_deref().unwrap_or_default();
+    let detach = if arguments.pass { pass::detach } else { decap::detach };
+    let there = detach(&arguments.bpffs_dir, interface)?;
+    told(session, there.then(|| interface.to_owned()).into_iter().collect())
+}
+
 /// The answer of `detach`.
 #[derive(Debug, Serialize)]
 struct Detached {
@@ -109,6 +175,10 @@ pub(super) async fn detach(session: &Session, arguments: &Detach) -> Result<(), 
     if source == Source::PinnedMaps {
         output::note("the daemon is not running: detached what it had left attached");
     }
+    told(session, detached)
+}
+
+fn told(session: &Session, detached: Vec<String>) -> Result<(), Failure> {
     output::value(session.output(), &Detached { schema: SCHEMA, detached }, |answer| {
         let lines = answer.detached.iter().map(|name| format!("{}: detached\n", clean(name)));
         if answer.detached.is_empty() { "nothing was attached\n".to_owned() } else { lines.collect() }

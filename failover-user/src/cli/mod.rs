@@ -146,6 +146,8 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Completions(arguments) => completions::completions(&arguments),
         Command::Man(arguments) => completions::man(&arguments),
         Command::Attach(arguments) if arguments.pass => interface::attach_pass(&session, &arguments),
+        Command::Attach(arguments) if arguments.decap => interface::attach_decap(&session, &arguments),
+        Command::Detach(arguments) if arguments.alone() => interface::detach_alone(&session, &arguments),
         command => {
             output::log("error", session.verbose());
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -19,7 +19,7 @@ use super::{
     families,
     model::{
         Addresses, AllDown, Backup, Config, Failback, Probe, Require, Router, Service, ServiceKind,
-        StatusSet, Target,
+        StatusSet, Steer, Target,
     },
     raw::{RawBackup, RawConfig, RawProbe, RawRouter, RawTarget, missing},
     section::{Said, quoted},
@@ -33,6 +33,7 @@ pub(super) struct Placed {
     pub addresses: Option<Vec<Spanned<IpAddr>>>,
     pub services: Option<Vec<Spanned<Service>>>,
     pub backups: Option<Vec<PlacedBackup>>,
+    pub steer: Steer,
     pub failback: Failback,
     pub all_down: AllDown,
     pub require: Require,
@@ -112,13 +113,15 @@ fn place(raw: &RawTarget, defaults: &RawTarget, problems: &mut Problems) -> Plac
         Said::Wrong => None,
         Said::Nothing => Some((&[][..], raw.span.clone())),
     };
-    let backups =
-        backups.map(|(backups, span)| place_backups(raw, services.as_deref(), backups, span, problems));
+    let steer = raw.steer.or(&defaults.steer);
+    let backups = backups
+        .map(|(backups, span)| place_backups(raw, steer, services.as_deref(), backups, span, problems));
     Placed {
         name: raw.name.here().cloned(),
         addresses: raw.address.value().cloned(),
         services,
         backups,
+        steer: steer.unwrap_or(Steer::default()),
         failback: raw.failback.or(&defaults.failback).unwrap_or(Failback::default()),
         all_down: raw.all_down.or(&defaults.all_down).unwrap_or(AllDown::default()),
         require: raw.require.or(&defaults.require).unwrap_or(Require::default()),
@@ -146,6 +149,7 @@ fn merge_probe(own: &RawProbe, defaults: &RawProbe) -> Probe {
 
 fn place_backups(
     target: &RawTarget,
+    steer: &Said<Steer>,
     services: Option<&[Spanned<Service>]>,
     backups: &[RawBackup],
     span: Range<usize>,
@@ -162,7 +166,8 @@ fn place_backups(
         let problem = Problem::new(first_too_many.span.clone(), why, "one too many");
         problems.push(problem.help("leave out the least preferred"));
     }
-    let placed: Vec<_> = backups.iter().map(|raw| place_backup(target, services, raw, problems)).collect();
+    let placed: Vec<_> =
+        backups.iter().map(|raw| place_backup(target, steer, services, raw, problems)).collect();
     check_names(&placed, problems);
     if let Some(services) = services {
         check_endpoints(services, &placed, problems);
@@ -172,12 +177,18 @@ fn place_backups(
 
 fn place_backup(
     target: &RawTarget,
+    steer: &Said<Steer>,
     services: Option<&[Spanned<Service>]>,
     raw: &RawBackup,
     problems: &mut Problems,
 ) -> PlacedBackup {
     if let (Some(own), Some(addresses)) = (target.address.value(), raw.address.value()) {
-        families::check(own, addresses, problems);
+        families::check(own, addresses, steer.unwrap_or(Steer::default()), problems);
+    }
+    if let Said::This(steer) = steer
+        && *steer.get_ref() != Steer::Nat
+    {
+        for_nat_alone(steer, raw, problems);
     }
     let ports = services.and_then(|services| match &raw.ports {
         Said::This(overrides) => place_ports(target, services, overrides.get_ref(), problems),
@@ -198,6 +209,19 @@ fn place_backup(
         addresses: raw.address.value().cloned(),
         ports,
         dedicated: raw.dedicated.clone(),
+    }
+}
+
+/// A backup that carries the target's address serves at its ports, and answers as the target itself.
+fn for_nat_alone(steer: &Spanned<Steer>, raw: &RawBackup, problems: &mut Problems) {
+    let ports = raw.ports.here().map(|ports| ("ports", ports.span()));
+    let dedicated = raw.dedicated.here().map(|dedicated| ("dedicated", dedicated.span()));
+    for (word, span) in ports.into_iter().chain(dedicated) {
+        let why = format!("`{word}` is for steer = \"nat\", and this target has \"{}\"", steer.get_ref());
+        let help =
+            "leave it out: the backup carries the target's address, serves at its ports, and answers as it";
+        let problem = Problem::new(span, why, "for \"nat\" alone").also(steer.span(), "here");
+        problems.push(problem.help(help));
     }
 }
 
@@ -297,6 +321,7 @@ impl Placed {
             name: self.name?.into_inner(),
             addresses,
             services: self.services?.into_iter().map(Spanned::into_inner).collect(),
+            steer: self.steer,
             failback: self.failback,
             all_down: self.all_down,
             require: self.require,

@@ -4,6 +4,7 @@
 
 use std::{
     fmt,
+    net::IpAddr,
     num::{NonZeroU8, NonZeroU32},
     path::PathBuf,
     time::Duration,
@@ -68,6 +69,8 @@ pub struct Target {
     pub addresses: Addresses,
     /// At least one; (transport, port) unique.
     pub services: Vec<Service>,
+    /// How packets get to a backup.
+    pub steer: Steer,
     /// When packets return to the primary.
     pub failback: Failback,
     /// What happens when no server is healthy.
@@ -122,13 +125,46 @@ pub enum Transport {
 pub struct Backup {
     /// Unique within its target.
     pub name: String,
-    /// Its own addresses, none of them the target's. At least one is of a family in which the target has one, too;
-    /// one that is not serves nobody.
+    /// Its own addresses, none of them the target's. At least one of them can serve an address of the target
+    /// ([`Steer::address`]); one that cannot serves nobody.
     pub addresses: Addresses,
     /// Where it serves each of the target's services: as long as [`Target::services`], in the same order.
     pub ports: Vec<u16>,
     /// The address serves this target alone.
     pub dedicated: bool,
+}
+
+/// How a target's packets get to a backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Steer {
+    /// Addresses and ports are rewritten, and put back in the answers.
+    #[default]
+    Nat,
+    /// By the backup's MAC address: it is a direct neighbour, and carries the target's address itself.
+    L2,
+    /// In an envelope: the backup carries the target's address itself, wherever it is.
+    Ipip,
+}
+
+impl Steer {
+    /// The address of a backup to which packets for an address of `family` go: of the same family; an envelope around
+    /// IPv4 may be IPv6.
+    pub const fn address(self, backup: Addresses, family: Family) -> Option<IpAddr> {
+        match (self, backup.of(family), family) {
+            (Self::Ipip, None, Family::V4) => backup.of(Family::V6),
+            (_, address, _) => address,
+        }
+    }
+}
+
+impl fmt::Display for Steer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nat => "nat",
+            Self::L2 => "l2",
+            Self::Ipip => "ipip",
+        })
+    }
 }
 
 /// When a target's signalling returns to a primary that is healthy again.

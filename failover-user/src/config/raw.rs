@@ -10,7 +10,7 @@ use toml::{
 
 use super::{
     error::{Problem, Problems},
-    model::{AllDown, Failback, Interface, Mode, Require, Service, StatusSet},
+    model::{AllDown, Failback, Interface, Mode, Require, Service, StatusSet, Steer},
     scalar,
     section::{Said, Section, Word, quoted},
     service::{self, PortOverride},
@@ -48,6 +48,7 @@ pub(super) struct RawTarget {
     pub name: Said<String>,
     pub address: Said<Vec<Spanned<IpAddr>>>,
     pub services: Said<Vec<Spanned<Service>>>,
+    pub steer: Said<Steer>,
     pub failback: Said<Failback>,
     pub all_down: Said<AllDown>,
     pub require: Said<Require>,
@@ -216,6 +217,10 @@ fn target(section: &Section<'_>, problems: &mut Problems) -> RawTarget {
         name: section.read("name", problems, |word, problems| scalar::name(word, &[], problems)),
         address: section.read("address", problems, scalar::addresses),
         services: section.read("services", problems, service::services),
+        steer: section.read("steer", problems, |word, problems| {
+            let words = [("nat", Steer::Nat), ("l2", Steer::L2), ("ipip", Steer::Ipip)];
+            word.choice(&words, &[], problems)
+        }),
         failback: section.read("failback", problems, |word, problems| {
             let words = [("immediate", Failback::Immediate), ("manual", Failback::Manual)];
             let drain = "write \"manual\", and let an operator choose the hour, or \"immediate\"";
@@ -235,10 +240,6 @@ fn target(section: &Section<'_>, problems: &mut Problems) -> RawTarget {
 
 /// The words that have one possible value today.
 fn single_words(section: &Section<'_>, problems: &mut Problems) {
-    const NAT: &str = "write \"nat\"";
-    section.read("steer", problems, |word, problems| {
-        word.choice(&[("nat", ())], &[("l2", NAT), ("ipip", NAT)], problems)
-    });
     section.read("affinity", problems, |word, problems| {
         word.choice(&[("flow", ())], &[("call", "write \"flow\"")], problems)
     });

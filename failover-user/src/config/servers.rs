@@ -2,14 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::model::{Family, Target};
+use super::model::{Backup, Family, Target};
 
 /// One server of a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server<'a> {
     /// `primary`, or the backup's name.
     pub name: &'a str,
-    /// Those of its addresses that are of a family in which the target has one, too: the others are never used.
+    /// Those of its addresses to which packets for one of the target's go: the others are never used.
     pub addresses: Vec<IpAddr>,
     /// Where it serves each of the target's services, in their order.
     pub ports: Vec<u16>,
@@ -23,6 +23,12 @@ impl Server<'_> {
 }
 
 impl Target {
+    /// Whether packets go to this address of `backup`.
+    fn is_served_at(&self, backup: &Backup, address: IpAddr) -> bool {
+        let leads_there = |own| self.steer.address(backup.addresses, Family::of(own)) == Some(address);
+        self.addresses.iter().any(leads_there)
+    }
+
     /// The primary, then the backups in their order.
     pub fn servers(&self) -> impl Iterator<Item = Server<'_>> {
         let primary = Server {
@@ -33,7 +39,7 @@ impl Target {
         let backups = self.backups.iter().map(|backup| Server {
             name: &backup.name,
             addresses: (backup.addresses.iter())
-                .filter(|address| self.addresses.of(Family::of(*address)).is_some())
+                .filter(|address| self.is_served_at(backup, *address))
                 .collect(),
             ports: backup.ports.clone(),
         });

@@ -13,7 +13,7 @@ use super::{
     convert::{Placed, PlacedBackup},
     error::{Problem, Problems},
     families,
-    model::{Service, Transport},
+    model::{Service, Steer, Transport},
     section::quoted,
 };
 
@@ -156,7 +156,8 @@ pub(super) fn warnings(targets: &[Placed]) -> Vec<String> {
         for backup in target.backups.iter().flatten() {
             let (Some(services), Some(ports)) = (&target.services, &backup.ports) else { continue };
             let called = backup.called();
-            if let Some((first, second)) = same_port(services, ports) {
+            let nat = target.steer == Steer::Nat;
+            if let Some((first, second)) = same_port(services, ports).filter(|_| nat) {
                 warnings.push(format!(
                     "target {who}: {first} and {second} lead to one port of backup {called}; its answers cannot \
                      always be told apart on the way back. Give each service a port of its own in `ports`."
@@ -169,7 +170,7 @@ pub(super) fn warnings(targets: &[Placed]) -> Vec<String> {
                      and both targets are without a server when it dies; where that is not meant, use another host.",
                     name(&targets[*itself]),
                 ));
-            } else if could_be_dedicated(backup, &users) {
+            } else if nat && could_be_dedicated(backup, &users) {
                 let address = addresses().map(IpAddr::to_string).collect::<Vec<_>>().join(" and ");
                 warnings.push(format!(
                     "target {who}: backup {called} ({address}) serves this target alone. With `dedicated = true` \
@@ -211,7 +212,7 @@ fn pace(who: &str, target: &Placed, warnings: &mut Vec<String>) {
 /// Backup endpoints that several targets share: one warning for each backup address and group of targets.
 fn shared(targets: &[Placed]) -> Vec<String> {
     let mut users: BTreeMap<Endpoint, BTreeSet<usize>> = BTreeMap::new();
-    for (n, target) in targets.iter().enumerate() {
+    for (n, target) in targets.iter().enumerate().filter(|(_, target)| target.steer == Steer::Nat) {
         for backup in target.backups.iter().flatten() {
             for (_, endpoint) in backup.endpoints(target.services.as_deref().unwrap_or_default()) {
                 users.entry(endpoint).or_default().insert(n);

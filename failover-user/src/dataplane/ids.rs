@@ -15,7 +15,7 @@ use super::{
     keys::{service_keys, ways},
     tables::Tables,
 };
-use crate::config::model::Target;
+use crate::config::model::{Steer, Target};
 
 /// The numbers in use.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +43,9 @@ impl Ids {
         self.assign_targets(targets);
         assign(&mut self.services, targets.iter().flat_map(service_keys), 0);
         let backups = |target| move |backup| ways(target, backup).map(|(_, serves)| serves);
-        let endpoints = targets.iter().flat_map(|target| target.backups.iter().flat_map(backups(target)));
+        // Where nothing comes back through us, no endpoint needs a number.
+        let targets = targets.iter().filter(|target| target.steer == Steer::Nat);
+        let endpoints = targets.flat_map(|target| target.backups.iter().flat_map(backups(target)));
         assign(&mut self.endpoints, endpoints, 1);
     }
 

@@ -23,11 +23,11 @@ pub fn service_keys(target: &Target) -> impl Iterator<Item = EndpointKey> {
 }
 
 /// What leads to a backup: the key of a service, and that of the endpoint at which the backup serves it; in the order
-/// of [`service_keys`]. A packet keeps its family, so addresses of which the backup has none of the same family lead
-/// nowhere.
+/// of [`service_keys`]. Addresses of which the backup has none of a family that will do lead nowhere.
 pub fn ways(target: &Target, backup: &Backup) -> impl Iterator<Item = (EndpointKey, EndpointKey)> {
     let pairs = Family::ALL.into_iter().filter_map(|family| {
-        Some((bytes(target.addresses.of(family)?), bytes(backup.addresses.of(family)?)))
+        let serves = target.steer.address(backup.addresses, family);
+        Some((bytes(target.addresses.of(family)?), bytes(serves?)))
     });
     pairs.flat_map(|(asked, serves)| {
         target.services.iter().zip(&backup.ports).map(move |(service, port)| {

@@ -14,6 +14,7 @@ mod attach;
 mod availability;
 pub mod bench;
 mod counters;
+pub mod decap;
 mod epoch;
 mod error;
 mod host;

@@ -15,8 +15,7 @@ use crate::config::model::Mode;
 /// Attaches the program to `interface`; the link is pinned under `bpffs_dir`.
 pub fn attach(bpffs_dir: &Path, interface: &str) -> Result<(), Error> {
     kernel::check()?;
-    // A folder of its own: the links beside it are the router's, and its daemon swaps programs in all of them.
-    let pins = Pins::new(&bpffs_dir.join("pass"));
+    let pins = pins(bpffs_dir);
     pins.create_links()?;
     // The maps belong to the object, not to this program: as small as they can be.
     let mut ebpf = EbpfLoader::new()
@@ -29,4 +28,17 @@ pub fn attach(bpffs_dir: &Path, interface: &str) -> Result<(), Error> {
         .ok_or_else(|| Error::Load { reason: format!("the object has no XDP program {PROGRAM_PASS}") })?;
     program.load().map_err(|error| Error::load(&error))?;
     attach::attach(program, &pins, interface, Mode::Native).map(|_| ())
+}
+
+/// Takes the program off `interface`; whether it was there.
+pub fn detach(bpffs_dir: &Path, interface: &str) -> Result<bool, Error> {
+    let link = pins(bpffs_dir).link(interface);
+    let there = link.exists();
+    Pins::remove(&link)?;
+    Ok(there)
+}
+
+/// A folder of its own: the links beside it are the router's, and its daemon swaps programs in all of them.
+fn pins(bpffs_dir: &Path) -> Pins {
+    Pins::new(&bpffs_dir.join("pass"))
 }

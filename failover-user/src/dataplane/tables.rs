@@ -13,7 +13,7 @@ use super::{
     keys::{bytes, service_keys, ways},
 };
 use crate::{
-    config::model::{Addresses, Target},
+    config::model::{Addresses, Steer, Target},
     director::Place,
 };
 
@@ -68,30 +68,27 @@ impl Tables {
         }
         for (n, backup) in target.backups.iter().enumerate() {
             for (asked, serves) in ways(target, backup) {
-                self.add_backup(n, backup.dedicated, ids.service(&asked), hosts, serves, ids);
+                let row = ids.service(&asked) * MAX_BACKUPS + n as u32;
+                match target.steer {
+                    Steer::Nat => self.add_backup(row, backup.dedicated, hosts, serves, ids),
+                    Steer::L2 => self.add_itself(row, Server::L2, &serves),
+                    Steer::Ipip => self.add_itself(row, Server::IPIP, &serves),
+                }
             }
         }
     }
 
-    fn add_backup(
-        &mut self,
-        n: usize,
-        dedicated: bool,
-        service: u32,
-        hosts: Hosts,
-        serves: EndpointKey,
-        ids: &Ids,
-    ) {
+    fn add_backup(&mut self, row: u32, dedicated: bool, hosts: Hosts, serves: EndpointKey, ids: &Ids) {
         let id = ids.endpoint(&serves);
         let flags = if dedicated { Server::DEDICATED } else { 0 };
         let place = Server { address: serves.address, port: serves.port, flags, endpoint: id };
-        self.servers.insert(service * MAX_BACKUPS + n as u32, place);
+        self.servers.insert(row, place);
         let endpoint = self.backups.entry(serves).or_default();
         endpoint.id = id;
         endpoint.hosts = endpoint.hosts.and_all(hosts);
         if dedicated {
             endpoint.flags = Endpoint::DEDICATED;
-            endpoint.origin = self.origins.get(&service).copied().unwrap_or_default();
+            endpoint.origin = self.origins.get(&(row / MAX_BACKUPS)).copied().unwrap_or_default();
         }
     }
 
@@ -111,6 +108,12 @@ impl Tables {
                 places.for_each(|server| server.flags |= Server::EXCLUSIVE);
             }
         }
+    }
+
+    /// A backup that carries the target's address: what comes from it is the target's own, and needs nothing here.
+    fn add_itself(&mut self, row: u32, steer: u16, serves: &EndpointKey) {
+        let (address, port) = (serves.address, serves.port);
+        self.servers.insert(row, Server { address, port, flags: steer, endpoint: Server::ITSELF });
     }
 
     /// Where the server that these tables have at place `n` (from 0) of `target`'s backups stands in its list by now.
@@ -252,6 +255,31 @@ pub(super) mod tests {
         let hosts = ["192.0.2.10", "2001:db8::10", "198.51.100.1", "198.51.100.2", "2001:db8:1::2"];
         let host = |host: &str| HostKey { address: bytes(host.parse::<IpAddr>().unwrap()), target: 1 };
         assert_eq!(tables.hosts, hosts.map(host).into());
+    }
+
+    #[test]
+    fn a_backup_that_carries_the_address_needs_nothing_on_the_way_back() {
+        let (both, six) = ("[\"198.51.100.1\", \"2001:db8:1::1\"]", "\"2001:db8:1::2\"");
+        for (word, flags) in [("l2", Server::L2), ("ipip", Server::IPIP)] {
+            let backup = |(n, address)| format!("[[target.backup]]\nname = \"b{n}\"\naddress = {address}\n");
+            let backups: String = [both, six].into_iter().enumerate().map(backup).collect();
+            let target = parsed(&format!(
+                "[[target]]\nname = \"paris\"\naddress = {BOTH}\nservices = [\"sip/udp\"]\nsteer = \"{word}\"\n{backups}"
+            ))
+            .remove(0);
+            let (tables, _) = tables(&target);
+            assert!(tables.backups.is_empty());
+            let [four, six] = service_keys(&target).collect::<Vec<_>>()[..] else { panic!("two families") };
+            let places = [tables.server(&four, 0), tables.server(&six, 0), tables.server(&six, 1)];
+            for server in places {
+                let server = server.unwrap();
+                assert_eq!((server.flags, server.endpoint), (flags, Server::ITSELF));
+            }
+            let enveloped = tables.server(&four, 1).map(|server| server.address);
+            let expected = (flags == Server::IPIP).then(|| bytes("2001:db8:1::2".parse().unwrap()));
+            assert_eq!(enveloped, expected);
+            assert_eq!(Tables::of(std::slice::from_ref(&target), &Ids::adopt(&tables)), tables);
+        }
     }
 
     #[test]

@@ -6,6 +6,9 @@ use aya::programs::{ProgramError, TestRun as _, TestRunOptions, Xdp};
 
 use super::{error::Error, load::Dataplane};
 
+/// The largest envelope: an IPv6 header.
+const ENVELOPE: usize = 40;
+
 /// What the program did with a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestRun {
@@ -41,7 +44,8 @@ impl Dataplane {
 
 /// The same, of any XDP program.
 pub(super) fn run(program: &Xdp, frame: &[u8], ingress: u32) -> Result<TestRun, Error> {
-    let mut after = vec![0; frame.len()];
+    // An envelope around it needs room.
+    let mut after = vec![0; frame.len() + ENVELOPE];
     let context = context(frame.len() as u32, ingress);
     let options = TestRunOptions {
         data_in: Some(frame),

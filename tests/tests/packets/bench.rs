@@ -113,7 +113,7 @@ impl Bench {
             (foretold.action, &foretold.after) == (action, &bytes),
             "the twin does otherwise: {foretold:?}"
         );
-        compare(&fixture.outcome, action, &bytes, &moved, fixture.sent.bytes.len())
+        compare(&fixture.outcome, action, &bytes, &moved)
     }
 
     /// What happens before a packet; if it is another one, what became of it.
@@ -245,8 +245,8 @@ pub fn difference(before: &Moved, after: &Moved) -> Moved {
     moved
 }
 
-fn compare(outcome: &Outcome, action: u32, bytes: &[u8], moved: &Moved, length: usize) -> Result<()> {
-    let counted = Counter { packets: 1, bytes: length as u64 };
+fn compare(outcome: &Outcome, action: u32, bytes: &[u8], moved: &Moved) -> Result<()> {
+    let counted = Counter { packets: 1, bytes: outcome.bytes.len() as u64 };
     let mut wrong = Vec::new();
     if action != outcome.action as u32 {
         wrong.push(format!("action {action}, expected {:?}", outcome.action));

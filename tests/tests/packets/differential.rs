@@ -12,7 +12,6 @@ use crate::{
     bench::{Bench, Moved, difference},
     dice::Dice,
     fixture::Step,
-    frame::Raw,
     generate::{Story, story},
     model::{Answer, Model},
 };
@@ -67,11 +66,11 @@ fn tell(bench: &mut Bench, model: &mut Model, story: &Story) -> Result<Moved> {
     let mut expected = Moved::new();
     for step in &story.steps {
         let (is, should) = (bench.step(step)?, model.step(step));
-        if let (Step::Packet(packet), Some(is), Some(should)) = (step, is, should) {
+        if let (Some(is), Some(should)) = (is, should) {
             if !agree(&should, &is) {
                 return blame(bench, model, story);
             }
-            count(&mut expected, &should, packet);
+            count(&mut expected, &should);
         }
     }
     if difference(&before, &bench.counters()?) == expected {
@@ -88,10 +87,10 @@ fn begin(bench: &mut Bench, model: &mut Model, story: &Story) -> Result<()> {
     Ok(())
 }
 
-fn count(moved: &mut Moved, answer: &Answer, packet: &Raw) {
+fn count(moved: &mut Moved, answer: &Answer) {
     let counter = moved.entry((answer.target, answer.reason)).or_default();
     counter.packets += 1;
-    counter.bytes += packet.bytes.len() as u64;
+    counter.bytes += answer.bytes.len() as u64;
 }
 
 /// Whether the program's action and frame are the model's.
@@ -155,7 +154,7 @@ fn first_difference(
         let (is, should) = (bench.step(step)?, model.step(step));
         let moved = difference(&before, &bench.counters()?);
         let (Step::Packet(packet), Some(is), Some(should)) = (step, is, should) else { continue };
-        let counted = Counter { packets: 1, bytes: packet.bytes.len() as u64 };
+        let counted = Counter { packets: 1, bytes: should.bytes.len() as u64 };
         let same_count = moved == Moved::from([((should.target, should.reason), counted)]);
         if !same_count || !agree(&should, &is) {
             let report = format!(

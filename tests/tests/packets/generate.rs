@@ -42,6 +42,8 @@ const TARGETS: &[SocketAddrV4] = &[
     BREST,
     CAEN,
     ROUEN,
+    TOURS,
+    DIJON,
     TO_NARROW,
     TO_PLAIN,
     TO_UNRESOLVED,
@@ -66,13 +68,17 @@ const BACKUPS_OF_THEM: &[SocketAddrV4] = &[
     UNRESOLVED_BACKUP,
     ROUTER_ITSELF,
     NOWHERE_BACKUP,
+    TOURS_BACKUP,
+    DIJON_BACKUP,
 ];
 
 /// A story of about `packets` packets.
 pub fn story(dice: &mut Dice, packets: usize) -> Story {
     let mut serving = Vec::new();
     for target in TARGETS {
-        if dice.chance(20) {
+        if [TOURS, DIJON].contains(target) {
+            serving.push((*target, dice.pick(&[0, 1, 1, 1, 2, 3, 4, 5, 6, Availability::NOBODY])));
+        } else if dice.chance(20) {
             serving.push((*target, dice.pick(&[0, 0, 1, 2, 3, Availability::NOBODY])));
         }
     }

@@ -70,6 +70,24 @@ pub const SHARED_FOR_BREST: SocketAddrV4 = at(BACKUPS, 20, 25_060);
 pub const CAEN: SocketAddrV4 = at(PRIMARIES, 60, 5060);
 pub const ROUEN: SocketAddrV4 = at(PRIMARIES, 70, 5060);
 
+/// Its backups carry its address, and are reached by their MAC addresses, or not: in this order.
+pub const TOURS: SocketAddrV4 = at(PRIMARIES, 80, 5060);
+pub const TOURS_BACKUP: SocketAddrV4 = at(BACKUPS, 80, 5060);
+pub const TOURS_FAR: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(203, 0, 113, 80), 5060);
+pub const TOURS_PLAIN: SocketAddrV4 = at(PLAIN, 80, 5060);
+pub const TOURS_UNRESOLVED: SocketAddrV4 = at(BACKUPS, 97, 5060);
+pub const TOURS_NARROW: SocketAddrV4 = at(NARROW, 80, 5060);
+pub const TOURS_ROUTER: SocketAddrV4 = at(SECOND, 1, 5060);
+/// Its backups carry its address, and are reached in an envelope, or not: in this order.
+pub const DIJON: SocketAddrV4 = at(PRIMARIES, 90, 5060);
+pub const DIJON_BACKUP: SocketAddrV4 = at(BACKUPS, 90, 5060);
+pub const DIJON_FAR: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(203, 0, 113, 90), 5060);
+/// Has IPv6 alone.
+pub const DIJON_SIX: SocketAddrV4 = at(SECOND, 90, 5060);
+pub const DIJON_PLAIN: SocketAddrV4 = at(PLAIN, 90, 5060);
+pub const DIJON_UNRESOLVED: SocketAddrV4 = at(BACKUPS, 96, 5060);
+pub const DIJON_NARROW: SocketAddrV4 = at(NARROW, 90, 5060);
+
 /// Each of these has one dedicated backup, which cannot be reached in the usual way.
 pub const TO_NARROW: SocketAddrV4 = at(PRIMARIES, 101, 5060);
 pub const NARROW_BACKUP: SocketAddrV4 = at(NARROW, 10, 5060);
@@ -155,12 +173,23 @@ fn four(address: IpAddr) -> Option<Ipv4Addr> {
         [0xfd88, 0, 0, _, 0, 0, 0, 0] => None,
         [0xfd88, 0, 0, n, 0, 0, 0, host] if host < 255 => Some(Ipv4Addr::new(10, 88, subnet(n)?, host as u8)),
         [0xfd88, 0, 0, n, ..] => Some(Ipv4Addr::new(10, 88, subnet(n)?, NOBODY)),
-        [0x2001, 0xdb8, 0xcb, 0x71, ..] => Some(*FAR_PHONE.ip()),
+        [0x2001, 0xdb8, 0xcb, 0x71, ..] => Some(*FAR_PHONE.ip()), // whoever it is, the gateway's
         segments => {
             let forbidden = [BLACKHOLE, UNREACHABLE, PROHIBITED];
             forbidden.into_iter().find(|four| six_host(*four).segments() == segments)
         }
     }
+}
+
+/// Whether `address` is behind no other router.
+pub fn on_link(address: IpAddr) -> bool {
+    four(address).is_none_or(|four| four.octets()[0] == 10)
+}
+
+/// The router's own address in `subnet`.
+pub const fn router(subnet: u8, v4: bool) -> IpAddr {
+    let router = at(subnet, 1, 0);
+    if v4 { IpAddr::V4(*router.ip()) } else { IpAddr::V6(*six(router).ip()) }
 }
 
 /// Whether the device of subnet `ingress` forwards packets to `address`. The FIB does not look at the device where it is
@@ -271,6 +300,13 @@ fn neighbours() -> Vec<Ipv4Addr> {
         ROUEN,
         NARROW_BACKUP,
         PLAIN_BACKUP,
+        TOURS_BACKUP,
+        TOURS_PLAIN,
+        TOURS_NARROW,
+        DIJON_BACKUP,
+        DIJON_SIX,
+        DIJON_PLAIN,
+        DIJON_NARROW,
     ];
     sockets.iter().map(|socket| *socket.ip()).chain([GATEWAY]).collect()
 }
@@ -297,6 +333,10 @@ pub fn targets() -> Vec<Target> {
     target(&mut text, BREST, &[(SHARED_FOR_BREST, ports)]);
     target(&mut text, CAEN, &[(ROUEN, "")]);
     target(&mut text, ROUEN, &[(CAEN, "")]);
+    let l2 = [TOURS_BACKUP, TOURS_FAR, TOURS_PLAIN, TOURS_UNRESOLVED, TOURS_NARROW, TOURS_ROUTER];
+    target(&mut text, TOURS, &l2.map(|backup| (backup, "")));
+    let ipip = [DIJON_BACKUP, DIJON_FAR, DIJON_SIX, DIJON_PLAIN, DIJON_UNRESOLVED, DIJON_NARROW];
+    target(&mut text, DIJON, &ipip.map(|backup| (backup, "")));
     let odd = [
         (TO_NARROW, *NARROW_BACKUP.ip()),
         (TO_PLAIN, *PLAIN_BACKUP.ip()),
@@ -317,7 +357,12 @@ const DEDICATED: &str = "dedicated = true";
 
 fn target(text: &mut String, primary: SocketAddrV4, backups: &[(SocketAddrV4, &str)]) {
     let named = |socket: &SocketAddrV4| format!("name = \"{}\"\naddress = {}\n", socket.ip(), both(*socket));
-    write!(text, "[[target]]\n{}services = [\"sip\"]\n", named(&primary)).unwrap();
+    let steer = match primary {
+        TOURS => "l2",
+        DIJON => "ipip",
+        _ => "nat",
+    };
+    write!(text, "[[target]]\n{}services = [\"sip\"]\nsteer = \"{steer}\"\n", named(&primary)).unwrap();
     for (backup, words) in backups {
         write!(text, "[[target.backup]]\n{}{words}\n", named(backup)).unwrap();
     }
@@ -328,6 +373,9 @@ fn target(text: &mut String, primary: SocketAddrV4, backups: &[(SocketAddrV4, &s
 fn both(socket: SocketAddrV4) -> String {
     if subnet(*socket.ip()) == NARROW || socket == PARIS_SECOND {
         return format!("\"{}\"", socket.ip());
+    }
+    if socket == DIJON_SIX {
+        return format!("\"{}\"", six(socket).ip());
     }
     format!("[\"{}\", \"{}\"]", socket.ip(), six(socket).ip())
 }

@@ -3,7 +3,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use failover_common::{key, trace::Trace};
+use failover_common::{key, reason::Reason, trace::Trace};
 use serde::Serialize;
 
 use super::frame::hex;
@@ -45,8 +45,54 @@ const UDP: [Field; 1] = [("UDP checksum", 6, 2, Kind::Sum)];
 const TCP: [Field; 1] = [("TCP checksum", 16, 2, Kind::Sum)];
 const ICMP: [Field; 1] = [("ICMP checksum", 2, 2, Kind::Sum)];
 
-/// The fields that differ, in the order of the frame.
+/// The fields that differ, in the order of the frame; of a packet in an envelope, those of the packet.
 pub(super) fn changes(before: &[u8], after: &[u8], trace: &Trace) -> Vec<Change> {
+    let ip = trace.ip as usize;
+    if trace.reason() == Some(Reason::SenderTold) {
+        let told = after.get(ip..).and_then(error).unwrap_or_default();
+        let packet = format!("{} bytes", before.len());
+        return vec![Change { field: "packet".to_owned(), before: packet, after: told }];
+    }
+    match after.get(ip..).filter(|_| trace.knows(Trace::IPIP)).and_then(|after| envelope(before, after)) {
+        Some((header, ends)) => {
+            let unwrapped = [before.get(..ip).unwrap_or_default(), &after[ip + header..]].concat();
+            let mut changes = fields_that_differ(before, &with_macs(unwrapped, after), trace);
+            let after = format!("{ends}, {header} bytes");
+            changes.push(Change { field: "envelope".to_owned(), before: "none".to_owned(), after });
+            changes
+        }
+        None => fields_that_differ(before, after, trace),
+    }
+}
+
+/// The frame with the Ethernet addresses of `other`.
+fn with_macs(mut frame: Vec<u8>, other: &[u8]) -> Vec<u8> {
+    if let (Some(own), Some(macs)) = (frame.get_mut(..12), other.get(..12)) {
+        own.copy_from_slice(macs);
+    }
+    frame
+}
+
+/// The length of the header that `packet` begins with, and its ends, where something larger has become of `before`.
+fn envelope(before: &[u8], packet: &[u8]) -> Option<(usize, String)> {
+    let address = |at: std::ops::Range<usize>| Some(read(Kind::Address, packet.get(at)?));
+    let (header, from, to) = match packet.first()? >> 4 {
+        4 => (20, address(12..16)?, address(16..20)?),
+        _ => (40, address(8..24)?, address(24..40)?),
+    };
+    (before.len() < packet.len() + 14).then(|| (header, format!("{from} → {to}")))
+}
+
+/// The ICMP error that says what fits.
+fn error(packet: &[u8]) -> Option<String> {
+    let (name, at) = match packet.first()? >> 4 {
+        4 => ("ICMP fragmentation needed", 20),
+        _ => ("ICMPv6 packet too big", 40),
+    };
+    Some(format!("{name}, MTU {}", read(Kind::Number, packet.get(at + 6..at + 8)?)))
+}
+
+fn fields_that_differ(before: &[u8], after: &[u8], trace: &Trace) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut shown = vec![false; before.len()];
     for (name, at, length, kind) in fields(before, trace) {

@@ -109,6 +109,12 @@ fn way_back(answer: &Answer) -> Option<String> {
 fn rewrite(trace: &Trace) -> Option<String> {
     let side = if trace.knows(Trace::FROM) { "source" } else { "destination" };
     let ip = address(trace.knows(Trace::WISH).then_some(trace.address)?);
+    if trace.knows(Trace::L2) {
+        return Some(format!("none: l2 to {ip}, by its MAC address"));
+    }
+    if trace.knows(Trace::IPIP) {
+        return Some(format!("none: ipip to {ip}, in an envelope"));
+    }
     Some(match u16::from_be_bytes(trace.port) {
         0 => format!("{side} becomes {ip}"),
         port => format!("{side} becomes {}", SocketAddr::new(ip, port)),
@@ -153,6 +159,9 @@ fn ending(answer: &Answer, frame: &[u8]) -> String {
     let name =
         answer.trace.reason().map_or_else(|| "UNKNOWN".to_owned(), |r: Reason| r.name().to_uppercase());
     let fate = match (verdict(answer.action), frame == answer.after) {
+        (Some("redirect" | "pass"), false) if answer.trace.reason() == Some(Reason::SenderTold) => {
+            "turned into an ICMP error to its sender"
+        }
         (Some("redirect"), _) => "redirected",
         (Some("drop"), _) => "thrown away",
         (Some("pass"), true) => "passes untouched",

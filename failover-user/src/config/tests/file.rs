@@ -188,7 +188,7 @@ fn between_targets() {
 #[test]
 fn every_independent_problem_is_reported_in_order() {
     let text = "[router]\ninterfaces = [§\"a/b\"]\nforward = §\"kernel\"\n§bogus = 1\n\n\
-                [[target]]\nname = §\"p q\"\naddress = §\"fe80::1\"\nsteer = §\"l2\"\n\
+                [[target]]\nname = §\"p q\"\naddress = §\"fe80::1\"\nsteer = §\"l3\"\n\
                 [[target.backup]]\nname = §\"primary\"\naddress = §\"nsp.example\"\n\
                 [target.probe]\nfall = §0\ninterval = §\"1\"\n\
                 §[[target]]\naddress = \"192.0.2.20\"\n\

@@ -1,10 +1,10 @@
 //! What is right, and what it means.
 
-use std::{num::NonZeroU8, path::Path, time::Duration};
+use std::{net::IpAddr, num::NonZeroU8, path::Path, time::Duration};
 
 use super::{BACKUP, ROUTER, TARGET, file, right};
 use crate::config::model::{
-    Addresses, AllDown, Failback, Interface, Mode, Require, Service, ServiceKind, StatusSet, Target,
+    Addresses, AllDown, Failback, Interface, Mode, Require, Service, ServiceKind, StatusSet, Steer, Target,
     Transport,
 };
 
@@ -203,4 +203,24 @@ fn limits_are_inside() {
     let socket = format!("/{}", "x".repeat(106));
     let config = right(&file(&format!("control_socket = \"{socket}\""), "", "")).config;
     assert_eq!(config.router.control_socket, Path::new(&socket));
+}
+
+#[test]
+fn every_way_of_steering_can_be_asked_for() {
+    for (word, steer) in [("nat", Steer::Nat), ("l2", Steer::L2), ("ipip", Steer::Ipip)] {
+        let target = &right(&file("", &format!("steer = \"{word}\""), "")).config.targets[0];
+        assert_eq!((target.steer, target.steer.to_string().as_str()), (steer, word));
+        let text = format!("[defaults]\nsteer = \"{word}\"\n{}", file("", "", ""));
+        assert_eq!(right(&text).config.targets[0].steer, steer);
+    }
+}
+
+#[test]
+fn ipv4_may_go_in_an_envelope_of_ipv6() {
+    let text = file("", "steer = \"ipip\"", "").replace("198.51.100.20", "2001:db8::20");
+    let loaded = right(&text);
+    assert_eq!(loaded.warnings, [""; 0]);
+    let target = &loaded.config.targets[0];
+    let probed: Vec<_> = target.servers().map(|server| server.addresses).collect();
+    assert_eq!(probed[1], ["2001:db8::20".parse::<IpAddr>().unwrap()]);
 }

@@ -94,8 +94,7 @@ fn target() {
             ("§fall = 3", "unknown word `fall` in [[target]]", "`fall` is a word of `probe`"),
             ("§dedicated = true", "unknown word `dedicated`", "a word of [[target.backup]]"),
             ("§adress = \"192.0.2.10\"", "unknown word `adress`", "did you mean `address`?"),
-            ("steer = §\"l2\"", "`steer = \"l2\"` is not supported yet", "write \"nat\""),
-            ("steer = §\"ipip\"", "`steer = \"ipip\"` is not supported yet", "write \"nat\""),
+            ("steer = §\"ip-ip\"", "cannot be `ip-ip`", "did you mean \"ipip\"?"),
             (
                 "steer = §\"NAT\"",
                 "cannot be `NAT`: expected one of \"nat\", \"l2\", \"ipip\"",
@@ -277,6 +276,31 @@ fn backup() {
     let one_port = "ports = { \"sip/udp:5070\" = 5080 }\ndedicated = §true";
     let problems = wrong_at(&file("", "services = [\"sip/udp:5070\", \"sip/udp:5080\"]", one_port));
     assert!(problems[0].message.contains("lead to one port of a dedicated backup"), "{problems:?}");
+}
+
+#[test]
+fn a_backup_that_carries_the_targets_address() {
+    for steer in ["l2", "ipip"] {
+        let steer = format!("services = [\"sip/udp\"]\nsteer = \"{steer}\"");
+        for (lines, message) in [
+            ("dedicated = §true", "`dedicated` is for steer = \"nat\", and this target has"),
+            ("dedicated = §false", "`dedicated` is for steer = \"nat\""),
+            ("ports = §{ \"sip/udp\" = 15060 }", "`ports` is for steer = \"nat\""),
+        ] {
+            let problems = wrong_at(&file("", &steer, lines));
+            assert!(problems[0].message.contains(message), "{problems:?}");
+            assert!(
+                problems[0].help.as_ref().is_some_and(|help| help.contains("leave it out")),
+                "{problems:?}"
+            );
+        }
+    }
+    let six = BACKUP.replace("\"198", "§\"198").replace("198.51.100.20", "2001:db8::20");
+    let l2 = format!("{ROUTER}{TARGET}steer = \"l2\"\n{six}");
+    assert!(wrong_at(&l2)[0].message.contains("the backup has an IPv6 address alone"));
+    let in_four = format!("{ROUTER}{TARGET}steer = \"ipip\"\n{BACKUP}").replace("\"198", "§\"198");
+    let problems = wrong_at(&in_four.replace("192.0.2.10", "2001:db8::10"));
+    assert!(problems[0].message.contains("an IPv4 address alone, and the target an IPv6 address alone"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use failover_common::{reason::Reason, value::Availability};
-use failover_user::config::model::{Family, Service};
+use failover_user::config::model::{Family, Service, Steer};
 
 use super::{
     Answer, Endpoint, Model, Stop,
@@ -14,10 +14,12 @@ use super::{
 use crate::{fixture::Action, frame::Raw};
 
 /// What is wanted: another end.
-struct Wish {
-    target: usize,
+pub(super) struct Wish {
+    pub(super) target: usize,
     side: Side,
-    end: SocketAddr,
+    pub(super) end: SocketAddr,
+    /// Whether it is another end at all.
+    pub(super) steer: Steer,
     /// The endpoint for which the way back is remembered.
     remember: Option<Endpoint>,
 }
@@ -34,10 +36,10 @@ impl Model {
             Part::Whole => self.segment(packet, &parsed).map(|(answer, _)| answer),
             Part::First(id) => {
                 let done = self.segment(packet, &parsed);
-                let rewritten = done
-                    .as_ref()
-                    .ok()
-                    .map(|(_, wish)| (wish.target, wish.side == Side::Destination, wish.end.ip()));
+                let rewritten =
+                    done.as_ref().ok().filter(|(answer, _)| answer.reason != Reason::SenderTold).map(
+                        |(_, wish)| (wish.target, wish.side == Side::Destination, wish.end.ip(), wish.steer),
+                    );
                 self.memory.first(&parsed, id, rewritten);
                 done.map(|(answer, _)| answer)
             }
@@ -47,6 +49,9 @@ impl Model {
     fn segment(&mut self, packet: &Raw, parsed: &Parsed) -> Result<(Answer, Wish), Stop> {
         let (source, destination) = parse::ports(&packet.bytes, parsed)?;
         let wish = self.classify(parsed.protocol, source, destination)?;
+        if wish.steer != Steer::Nat {
+            return Ok((self.deliver(packet, parsed, &wish)?, wish));
+        }
         let way = way(packet, parsed, &wish)?;
         if let Some(endpoint) = wish.remember {
             self.memory.remember(source, endpoint, wish.target, destination);
@@ -65,7 +70,11 @@ impl Model {
         let first = self.memory.follow(parsed, id)?;
         let side = if first.towards { Side::Destination } else { Side::Source };
         let end = SocketAddr::new(first.address, 0);
-        let way = way(packet, parsed, &Wish { target: first.target, side, end, remember: None })?;
+        let wish = Wish { target: first.target, side, end, remember: None, steer: first.steer };
+        if wish.steer != Steer::Nat {
+            return self.deliver(packet, parsed, &wish);
+        }
+        let way = way(packet, parsed, &wish)?;
         let mut new = Rewritten::new(&packet.bytes);
         new.address(parsed.ip, side, first.address);
         new.hop(parsed, way);
@@ -75,6 +84,9 @@ impl Model {
     fn translate(&mut self, packet: &Raw, parsed: &Parsed) -> Result<Answer, Stop> {
         let quoted = parse::quoted(&packet.bytes, parsed)?;
         let wish = self.turn_back(parsed, &quoted)?;
+        if wish.steer != Steer::Nat {
+            return self.deliver(packet, parsed, &wish);
+        }
         let way = way(packet, parsed, &wish)?;
         let mut new = Rewritten::new(&packet.bytes);
         // A router on the way back to the client speaks for itself.
@@ -89,7 +101,7 @@ impl Model {
         Ok(self.answer(new, Reason::IcmpTranslated, wish.target, way))
     }
 
-    fn answer(&self, new: Rewritten<'_>, reason: Reason, target: usize, way: Way) -> Answer {
+    pub(super) fn answer(&self, new: Rewritten<'_>, reason: Reason, target: usize, way: Way) -> Answer {
         let action = if way == Way::Kernel { Action::Pass } else { Action::Redirect };
         Answer { action, reason, target: Some(self.name(target)), bytes: new.bytes, loose: new.loose }
     }
@@ -107,7 +119,8 @@ impl Model {
             match self.server(target, asked, source.ip()) {
                 Ok((end, shared)) => {
                     let remember = shared.then_some((end, protocol));
-                    return Ok(Wish { target, side: Side::Destination, end, remember });
+                    let steer = self.targets[target].steer;
+                    return Ok(Wish { target, side: Side::Destination, end, remember, steer });
                 }
                 Err(passed) if passed.reason == Reason::PrimaryServes => {
                     if self.backups.contains_key(&asked) {
@@ -141,13 +154,16 @@ impl Model {
         let target = &self.targets[target];
         let backup = target.backups.get(usize::from(serving) - 1).ok_or(about(Reason::NoEndpoint))?;
         let family = Family::of(asked.0.ip());
-        let address = backup.addresses.of(family).ok_or(about(Reason::NoEndpoint))?;
+        // Only an envelope may be of another family, and only IPv6 around IPv4.
+        let around = || backup.addresses.of(Family::V6).filter(|_| target.steer == Steer::Ipip);
+        let address = backup.addresses.of(family).or_else(around).ok_or(about(Reason::NoEndpoint))?;
         let service = |(port, protocol)| {
             let same = |s: &Service| (s.port, s.transport.protocol()) == (port, protocol);
             target.services.iter().position(same)
         };
         let index = service((asked.0.port(), asked.1)).expect("a service");
-        Ok((SocketAddr::new(address, backup.ports[index]), !backup.dedicated))
+        let shared = target.steer == Steer::Nat && !backup.dedicated;
+        Ok((SocketAddr::new(address, backup.ports[index]), shared))
     }
 
     /// What `backup` says to `client`, as a segment or in a quote.
@@ -173,7 +189,7 @@ impl Model {
         if end.ip() == backup.0.ip() {
             return Err(about(Reason::OwnService));
         }
-        Ok(Wish { target, side: Side::Source, end, remember: None })
+        Ok(Wish { target, side: Side::Source, end, remember: None, steer: Steer::Nat })
     }
 
     /// Whoever is told of an error sent the packet, or the program did in its name.
@@ -186,7 +202,10 @@ impl Model {
         let mut stop = Stop::from(Reason::NotOurs);
         if let Some(&target) = self.services.get(&source) {
             match self.server(target, source, parsed.source) {
-                Ok((end, _)) => return Ok(Wish { target, side: Side::Destination, end, remember: None }),
+                Ok((end, _)) => {
+                    let steer = self.targets[target].steer;
+                    return Ok(Wish { target, side: Side::Destination, end, remember: None, steer });
+                }
                 // A target may be another one's client.
                 Err(waits) if waits.reason == Reason::PrimaryServes => stop = waits,
                 Err(other) => return Err(other),

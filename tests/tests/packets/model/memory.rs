@@ -7,6 +7,7 @@ use std::{
 };
 
 use failover_common::{reason::Reason, value::RIVAL_SECONDS};
+use failover_user::config::model::Steer;
 
 use super::{Endpoint, Stop, parse::Parsed};
 
@@ -28,6 +29,7 @@ pub struct Followed {
     pub target: usize,
     pub towards: bool,
     pub address: IpAddr,
+    pub steer: Steer,
     seen: u64,
 }
 
@@ -93,10 +95,10 @@ impl Memory {
     }
 
     /// The first fragment of a datagram was rewritten; `None`: it passed.
-    pub fn first(&mut self, parsed: &Parsed, id: u32, rewritten: Option<(usize, bool, IpAddr)>) {
+    pub fn first(&mut self, parsed: &Parsed, id: u32, rewritten: Option<(usize, bool, IpAddr, Steer)>) {
         match rewritten {
-            Some((target, towards, address)) => {
-                let followed = Followed { target, towards, address, seen: self.now() };
+            Some((target, towards, address, steer)) => {
+                let followed = Followed { target, towards, address, steer, seen: self.now() };
                 self.fragments.insert(datagram(parsed, id), followed);
             }
             None => drop(self.fragments.remove(&datagram(parsed, id))),

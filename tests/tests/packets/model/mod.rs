@@ -9,6 +9,7 @@ mod memory;
 mod parse;
 mod rewrite;
 mod route;
+mod unrewritten;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,7 +17,7 @@ use std::{
 };
 
 use failover_common::reason::Reason;
-use failover_user::config::model::{Family, Target};
+use failover_user::config::model::{Family, Steer, Target};
 
 use crate::{
     fixture::{Action, Step},
@@ -95,7 +96,9 @@ impl Model {
                 self.ports.insert((service.port, protocol));
                 for backup in &target.backups {
                     self.ports.insert((backup.ports[index], protocol));
-                    if let Some(address) = backup.addresses.of(family) {
+                    // One that carries the target's address says nothing that has to be turned back.
+                    let turned = backup.addresses.of(family).filter(|_| target.steer == Steer::Nat);
+                    if let Some(address) = turned {
                         let endpoint = (SocketAddr::new(address, backup.ports[index]), protocol);
                         self.backups.insert(endpoint, backup.dedicated.then_some((n, asked)));
                     }

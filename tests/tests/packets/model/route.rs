@@ -43,7 +43,7 @@ pub fn route(parsed: &Parsed, ingress: u8, destination: IpAddr, back: bool) -> R
 }
 
 /// RFC 1812 §5.3.7; RFC 4291 §2.5.2, §2.5.3, §2.5.6, §2.7.
-fn is_forwarded(source: IpAddr) -> bool {
+pub fn is_forwarded(source: IpAddr) -> bool {
     match source {
         IpAddr::V4(v4) => v4.octets()[0] != 0 && !v4.is_loopback() && v4.octets()[0] < 224,
         IpAddr::V6(v6) => {
