@@ -54,6 +54,14 @@ pub const DRY_RUN: &str = "DRY_RUN";
 pub const SIGNALLING: u32 = 0;
 /// The bitmap of the ports of probe sockets in [`PORTS`].
 pub const PROBING: u32 = 1;
+/// One slot per CPU for each next hop that is kept, never pinned.
+pub const NEXT_HOPS: &str = "NEXT_HOPS";
+/// The read-only global that is one less than there are of them.
+pub const NEXT_HOP_MASK: &str = "NEXT_HOP_MASK";
+/// The least slots that there may be, 48 bytes each: a power of two.
+pub const LEAST_NEXT_HOPS: u32 = 1024;
+/// The most, for as long as no CPU is short of memory.
+pub const MOST_NEXT_HOPS: u32 = 65_536;
 /// The most backups that one target may have.
 pub const MAX_BACKUPS: u32 = 8;
 /// Counter slots per target; a [`crate::reason::Reason`] is below this.

@@ -55,8 +55,8 @@ pub struct Service {
     pub flags: u32,
     /// The target's own hosts.
     pub hosts: Hosts,
-    /// Zero.
-    pub reserved: u32,
+    /// Everyone's backups.
+    pub backups: Hosts,
 }
 
 /// A set of hosts that may hold more than it should: whoever is not in it is not one of them, and `HOSTS` is asked about

@@ -26,11 +26,12 @@ use crate::{
 /// A packet's visit: three kinds of packets, of which the first two are rare.
 #[inline(always)]
 pub fn visit(packet: &mut Packet) -> Result<End, End> {
+    let mut ports = Ports::UNKNOWN;
     if let Some((protocol, source, destination)) = glance::ports(packet) {
-        signalling(protocol, destination, source)?;
+        ports = signalling(protocol, destination, source)?;
     }
     let link = eth::link(packet)?;
-    let ip = ip::ip(packet, &link)?;
+    let ip = ip::ip(packet, &link, ports)?;
     if let Fragment::Following(identification) = ip.fragment {
         return Ok(fragment::follow(packet, &link, ip, identification));
     }
@@ -79,20 +80,29 @@ fn steer_segment(packet: &mut Packet, link: &Link, ip: &'static Ip) -> Result<En
 /// To a service, or from a backup? Keeps a wish. A function of its own, as above.
 #[inline(never)]
 fn classify(ip: &Ip, l4: &L4) -> Result<(), End> {
-    let (to, from) = signalling(ip.protocol, l4.destination, l4.source)?;
+    let ports = match ip.ports {
+        Ports::UNKNOWN => signalling(ip.protocol, l4.destination, l4.source)?,
+        ports => ports,
+    };
     let mut stop = End::from(Reason::NotOurs);
-    if to {
+    if ports.to() {
         let key = EndpointKey::new(ip.destination.bytes(), l4.destination, ip.protocol);
         // SAFETY: the element is read before the program ends, and RCU keeps it until then.
         if let Some(service) = unsafe { maps::SERVICES.get(key) } {
             match steer::to_service(ip, l4, service) {
                 // One target may be another one's client: then this may be a backup's answer to it.
-                Err(passed) if from && passed.reason() == Reason::PrimaryServes as u32 => stop = passed,
+                Err(passed)
+                    if ports.from()
+                        && passed.reason() == Reason::PrimaryServes as u32
+                        && service.backups.may_hold(ip.source.0) =>
+                {
+                    stop = passed;
+                }
                 decided => return decided,
             }
         }
     }
-    if from {
+    if ports.from() {
         let key = EndpointKey::new(ip.source.bytes(), l4.source, ip.protocol);
         // SAFETY: as above.
         if let Some(endpoint) = unsafe { maps::BACKUPS.get(key) } {
@@ -106,12 +116,39 @@ fn classify(ip: &Ip, l4: &L4) -> Result<(), End> {
     Err(stop)
 }
 
+/// Which of a packet's two ports are signalling ports.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Ports(u32);
+
+impl Ports {
+    /// Nobody has looked yet.
+    pub const UNKNOWN: Self = Self(0);
+    const TO: u32 = 1;
+    const FROM: u32 = 2;
+
+    /// The destination's is.
+    #[inline(always)]
+    pub const fn to(self) -> bool {
+        self.0 & Self::TO != 0
+    }
+
+    /// The source's is.
+    #[inline(always)]
+    pub const fn from(self) -> bool {
+        self.0 & Self::FROM != 0
+    }
+}
+
 /// Whether the ports (host order) are signalling ports of `protocol`: one of them at least, or the visit ends here.
 #[inline(always)]
-pub fn signalling(protocol: u8, destination: u16, source: u16) -> Result<(bool, bool), Reason> {
+pub fn signalling(protocol: u8, destination: u16, source: u16) -> Result<Ports, Reason> {
     let is = |port| maps::has_port(SIGNALLING, port, protocol);
-    match (is(destination), is(source)) {
-        (false, false) => Err(Reason::NotSignalling),
-        ports => Ok(ports),
+    let mut ports = 0;
+    if is(destination) {
+        ports |= Ports::TO;
     }
+    if is(source) {
+        ports |= Ports::FROM;
+    }
+    if ports == 0 { Err(Reason::NotSignalling) } else { Ok(Ports(ports)) }
 }

@@ -51,24 +51,24 @@ fn turn_back(packet: &mut Packet, link: &Link, ip: &'static Ip) -> Result<End, E
 /// What becomes of the error, and of the packet that it quotes. Keeps a wish. A function of its own, as above.
 #[inline(never)]
 fn decide(ip: &Ip, quote: &Quote) -> Result<(), End> {
-    let (to, from) = signalling(quote.protocol, quote.destination_port, quote.source_port)?;
+    let ports = signalling(quote.protocol, quote.destination_port, quote.source_port)?;
     // Whoever gets an error sent the packet.
     if ip.destination != quote.source {
         return Err(Reason::NotOurs.into());
     }
     let mut stop = End::from(Reason::NotOurs);
-    if from {
+    if ports.from() {
         let key = EndpointKey::new(quote.source.bytes(), quote.source_port, quote.protocol);
         // SAFETY: the element is read before the program ends, and RCU keeps it until then.
         if let Some(service) = unsafe { maps::SERVICES.get(key) } {
             match to_backup(ip, service) {
                 // One target may be another one's client: then this may be about its packet to a backup.
-                Err(passed) if to && passed.reason() == Reason::PrimaryServes as u32 => stop = passed,
+                Err(passed) if ports.to() && passed.reason() == Reason::PrimaryServes as u32 => stop = passed,
                 decided => return decided,
             }
         }
     }
-    if to {
+    if ports.to() {
         let key = EndpointKey::new(quote.destination.bytes(), quote.destination_port, quote.protocol);
         // SAFETY: as above.
         if let Some(endpoint) = unsafe { maps::BACKUPS.get(key) } {

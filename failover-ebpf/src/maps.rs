@@ -11,14 +11,14 @@ use aya_ebpf::{
 };
 use failover_common::{
     key::{EndpointKey, FlowKey, FragmentKey, HostKey, TCP},
-    names::{FRAGMENT_SLOTS, PROBING},
+    names::{FRAGMENT_SLOTS, LEAST_NEXT_HOPS, PROBING},
     trace::Trace,
     value::{Availability, Counter, Endpoint, Flow, FragmentWay, Hosts, Origin, PortBitmap, Server, Service},
 };
 
 use crate::{
     forward::Fib,
-    hop::{self, NextHop},
+    hop::NextHop,
     parse::{
         icmp::Quote,
         ip::{Address, Ip},
@@ -85,7 +85,7 @@ pub static EPOCH: Array<u32> = Array::with_max_entries(1, 0);
 
 /// Per CPU, and XDP does not interrupt itself on one CPU. Never pinned: each program finds its own.
 #[map]
-pub static NEXT_HOPS: PerCpuArray<NextHop> = PerCpuArray::with_max_entries(hop::SLOTS, 0);
+pub static NEXT_HOPS: PerCpuArray<NextHop> = PerCpuArray::with_max_entries(LEAST_NEXT_HOPS, 0);
 
 /// Per CPU, as above.
 #[map]

@@ -8,7 +8,10 @@ use super::{
     Family,
     ip::{Address, Fragment, Ip},
 };
-use crate::packet::{OutOfBounds, Packet};
+use crate::{
+    classify::Ports,
+    packet::{OutOfBounds, Packet},
+};
 
 /// Offset of the time to live; the protocol is behind it.
 pub const TTL: usize = 8;
@@ -67,6 +70,7 @@ pub fn parse(packet: &Packet, offset: usize, into: &mut MaybeUninit<Ip>) -> Resu
         fragment,
         divisible: flags & DONT_FRAGMENT == 0,
         hop_by_hop: false,
+        ports: Ports::UNKNOWN,
     });
     Ok(())
 }

@@ -8,7 +8,10 @@ use super::{
     Family,
     ip::{Address, Fragment, Ip},
 };
-use crate::packet::{OutOfBounds, Packet};
+use crate::{
+    classify::Ports,
+    packet::{OutOfBounds, Packet},
+};
 
 /// Offset of the next header's number; the hop limit is behind it.
 pub const NEXT_HEADER: usize = 6;
@@ -85,6 +88,7 @@ pub fn parse(packet: &Packet, offset: usize, into: &mut MaybeUninit<Ip>) -> Resu
         fragment: walk.fragment,
         divisible: false,
         hop_by_hop: walk.hop_by_hop,
+        ports: Ports::UNKNOWN,
     });
     Ok(())
 }

@@ -46,6 +46,17 @@ pub struct RouterStatus {
     pub stale: bool,
     /// In the order of the configuration.
     pub interfaces: Vec<InterfaceStatus>,
+    /// The table of flows; null until the daemon has walked through it, and while it is dead.
+    pub flows: Option<FlowTable>,
+}
+
+/// How full the table of flows is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowTable {
+    /// Entries of clients who were answered.
+    pub answered: u64,
+    /// The most there may be.
+    pub room: u64,
 }
 
 /// An interface.

@@ -10,8 +10,8 @@ use crate::{
     control::{
         journal::timestamp,
         message::{
-            BackupStatus, InterfaceStatus, ProbeStatus, Problem, RouterStatus, SCHEMA, Serving, Stats,
-            Status, TargetCounts, TargetDetail, TargetStatus,
+            BackupStatus, FlowTable, InterfaceStatus, ProbeStatus, Problem, RouterStatus, SCHEMA, Serving,
+            Stats, Status, TargetCounts, TargetDetail, TargetStatus,
         },
         server::{Command, Reply},
     },
@@ -51,6 +51,10 @@ impl Core {
                 uptime_s: Some(self.started.elapsed().as_secs_f64()),
                 stale: false,
                 interfaces,
+                flows: self
+                    .flows
+                    .as_ref()
+                    .map(|flows| FlowTable { answered: flows.answered, room: flows.room }),
             },
             targets,
         })

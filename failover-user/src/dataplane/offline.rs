@@ -242,6 +242,7 @@ pub fn status(config: &Config) -> Result<Status, OfflineError> {
             uptime_s: None,
             stale: true,
             interfaces: pinned.interfaces(config, &devices),
+            flows: None,
         },
         targets: targets.collect::<Result<_, _>>()?,
     })

@@ -43,7 +43,10 @@ impl Tables {
         for target in targets {
             tables.add(target, ids);
         }
+        let hosts = tables.backups.keys().map(|key| words(&key.address));
+        let backups = hosts.fold(Hosts::default(), Hosts::and);
         for (key, service) in &mut tables.services {
+            service.backups = backups;
             service.endpoint = tables.backups.get(key).map_or(0, |endpoint| endpoint.id);
         }
         tables.find_exclusive();

@@ -159,6 +159,7 @@ fn status() -> Status {
         uptime_s: Some(1.5),
         stale: false,
         interfaces: vec![],
+        flows: None,
     };
     Status { schema: SCHEMA, router, targets: vec![paris()] }
 }
