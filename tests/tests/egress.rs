@@ -3,7 +3,7 @@
 
 use std::{
     io::{ErrorKind, Read as _, Write as _},
-    net::{Ipv4Addr, SocketAddrV4, UdpSocket},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, UdpSocket},
     time::{Duration, Instant},
 };
 
@@ -19,13 +19,17 @@ use failover_tests::{
     sip,
     stream::phone,
     tcp_client::{Outcome, TcpClient},
-    topology::{BACKUP, CALLERS, DEVICE, Lab, PRIMARY, TO_PRIMARY, Weight, add_address},
+    topology::{
+        BACKUP, BACKUP6, CALLERS, CALLERS6, DEVICE, Lab, PRIMARY, PRIMARY6, TO_PRIMARY, Weight, add_address,
+    },
 };
 
 const PARIS: SocketAddrV4 = SocketAddrV4::new(PRIMARY, 5060);
 const SWITCH: Duration = Duration::from_secs(3);
 /// The router, as its peers see it.
 const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 77, 2, 1);
+/// The same over IPv6.
+const ROUTER6: Ipv6Addr = Ipv6Addr::new(0xfd77, 0, 0, 2, 0, 0, 0, 1);
 /// Who masquerades phones.
 const UPLINK: Ipv4Addr = Ipv4Addr::new(10, 77, 3, 1);
 
@@ -149,6 +153,41 @@ fn the_routers_own_clients_reach_the_backup_while_the_primary_is_down() -> Resul
             (over_udp(&lab.router)?, over_tcp(&lab.router, ROUTER)?),
             ("primary".into(), "primary".into())
         );
+    }
+    Ok(())
+}
+
+/// The same over IPv6, and with a phone behind the router.
+#[test]
+fn ipv6_is_steered_and_given_back_where_it_leaves() -> Result<()> {
+    for kernel in [false, true] {
+        let lab = Lab::new(Weight::Quick)?;
+        lab.speak_ipv6()?;
+        offload(&lab.router, TO_PRIMARY)?;
+        let _servers = [Kamailio::primary(&lab)?, Kamailio::backup(&lab)?];
+        let mut primary = Kamailio::start(&lab, &lab.primary, Role::PRIMARY6)?;
+        let _backup = Kamailio::start(&lab, &lab.backup, Role::BACKUP6)?;
+        let target = Target::new("paris", PRIMARY, BACKUP).dual_stack(PRIMARY6, BACKUP6);
+        let settings = Settings { kernel_forwards: kernel, ..Settings::empty(&lab) };
+        let daemon = Daemon::start(&lab, &settings.with(target).probe(QUICK_PROBE))?;
+        daemon.wait_all_up(SWITCH)?;
+        primary.kill()?;
+        daemon.wait_serving("paris", "backup", SWITCH)?;
+        let at_backup = Capture::start(&lab.backup, DEVICE, &lab.dir().join("backup.pcapng"))?;
+        let at_phones = Capture::start(&lab.phones, DEVICE, &lab.dir().join("phones.pcapng"))?;
+        let six = SocketAddr::from((PRIMARY6, 5060));
+        for (host, from) in [(&lab.router, ROUTER6), (&lab.phones, CALLERS6)] {
+            let answer = host.enter(|| sip::options(six, Duration::from_secs(1)))?;
+            assert_eq!(sip::header(&answer, "Server"), Some("backup"));
+            let answer = TcpClient::connect(host, from, six, SWITCH)?.options(SWITCH)?;
+            assert!(
+                matches!(answer, Outcome::Answered(text) if sip::header(&text, "Server") == Some("backup"))
+            );
+        }
+        let (at_backup, at_phones) = (at_backup.stop()?, at_phones.stop()?);
+        assert!(at_backup.count(&format!("ipv6.src == {ROUTER6}"))? >= 4);
+        assert_eq!((at_backup.bad_checksums()?, at_phones.bad_checksums()?), (0, 0));
+        assert_eq!(at_phones.count(&format!("ipv6.addr == {BACKUP6}"))?, 0);
     }
     Ok(())
 }
