@@ -150,9 +150,11 @@ impl Settings {
 impl std::fmt::Display for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "[router]")?;
-        let interface = |name: &String| match self.generic.contains(name) {
-            true => format!("{{ name = {name:?}, mode = \"generic\" }}"),
-            false => format!("{name:?}"),
+        let interface = |name: &String| {
+            if self.generic.contains(name) {
+                return format!("{{ name = {name:?}, mode = \"generic\" }}");
+            }
+            format!("{name:?}")
         };
         let interfaces: Vec<_> = self.interfaces.iter().map(interface).collect();
         writeln!(f, "interfaces     = [{}]", interfaces.join(", "))?;
