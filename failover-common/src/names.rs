@@ -6,6 +6,8 @@ pub const ABI_VERSION: u32 = 3;
 
 /// The XDP program of the router's interfaces.
 pub const PROGRAM_XDP: &str = "failover_xdp";
+/// The TCX program of the same interfaces' way out.
+pub const PROGRAM_EGRESS: &str = "failover_egress";
 /// The XDP program that passes everything: for the far end of a veth pair, which can only receive redirected
 /// frames while it has an XDP program of its own.
 pub const PROGRAM_PASS: &str = "failover_pass";
@@ -62,6 +64,12 @@ pub const NEXT_HOP_MASK: &str = "NEXT_HOP_MASK";
 pub const LEAST_NEXT_HOPS: u32 = 1024;
 /// The most, for as long as no CPU is short of memory.
 pub const MOST_NEXT_HOPS: u32 = 65_536;
+/// The read-only global that says who forwards: 1 the kernel, whatever was rewritten (`forward = "kernel"`), 0 XDP.
+pub const KERNEL_FORWARDS: &str = "KERNEL_FORWARDS";
+/// The bit of a packet's mark (`SO_MARK`) with which it is never steered on its way out: a probe of the daemon's, or a
+/// packet that was steered there already. It is taken away on the way out.
+pub const MARK: u32 = 0x0800_0000;
+
 /// The most backups that one target may have.
 pub const MAX_BACKUPS: u32 = 8;
 /// Counter slots per target; a [`crate::reason::Reason`] is below this.

@@ -87,8 +87,12 @@ reasons! {
     FlowTableFull = 30, "flow-table-full";
     /// Rewritten: an ICMP error, and the packet that it quotes, turned back into its receiver's words.
     IcmpTranslated = 31, "icmp-translated";
-    /// Passed: from a backup, and larger than the way to the client can carry; the kernel says so to the backup.
+    /// Passed: larger than the way to where it should go can carry. Of a backup's packet, the kernel says so to the backup;
+    /// of one that the router made itself, nobody does.
     TooBig = 32, "too-big";
+    /// Passed: it is rewritten where it leaves the router, because its checksum is not worked out yet (a container or a
+    /// virtual machine left that to a device), or because it is the kernel that forwards (`forward = "kernel"`).
+    LeftToEgress = 33, "left-to-egress";
 }
 
 impl Reason {

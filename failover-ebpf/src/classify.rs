@@ -9,8 +9,10 @@ use failover_common::{
 };
 
 use crate::{
-    forward, fragment, icmp, maps,
-    packet::Packet,
+    forward, fragment,
+    hook::{self, May},
+    icmp, maps,
+    packet::{Frame, Packet},
     parse::{
         eth,
         eth::Link,
@@ -25,7 +27,7 @@ use crate::{
 
 /// A packet's visit: three kinds of packets, of which the first two are rare.
 #[inline(always)]
-pub fn visit(packet: &mut Packet) -> Result<End, End> {
+pub fn visit(packet: &mut Packet<impl Frame>) -> Result<End, End> {
     let mut ports = Ports::UNKNOWN;
     if let Some((protocol, source, destination)) = glance::ports(packet) {
         ports = signalling(protocol, destination, source)?;
@@ -43,12 +45,12 @@ pub fn visit(packet: &mut Packet) -> Result<End, End> {
 
 /// UDP or TCP, with its ports. A function of its own, as those of the rare kinds: the stack has 512 bytes.
 #[inline(never)]
-fn segment(packet: &mut Packet, link: &Link, ip: &'static Ip) -> End {
+fn segment<F: Frame>(packet: &mut Packet<F>, link: &Link, ip: &'static Ip) -> End {
     match steer_segment(packet, link, ip) {
         Ok(end) => end,
         Err(stop) => {
             if let Fragment::First(identification) = ip.fragment {
-                fragment::forget(ip, identification);
+                fragment::forget::<F>(ip, identification);
             }
             stop
         }
@@ -56,21 +58,30 @@ fn segment(packet: &mut Packet, link: &Link, ip: &'static Ip) -> End {
 }
 
 #[inline(always)]
-fn steer_segment(packet: &mut Packet, link: &Link, ip: &'static Ip) -> Result<End, End> {
+fn steer_segment<F: Frame>(packet: &mut Packet<F>, link: &Link, ip: &'static Ip) -> Result<End, End> {
     let l4 = l4::ports(packet, ip).inspect_err(|_| trace::ip(ip))?;
     trace::segment(ip, &l4);
-    classify(ip, &l4)?;
+    classify(packet, ip, &l4)?;
     // SAFETY: `classify` succeeds only when it has kept one.
     let wish = unsafe { Wish::kept() }?;
+    if !F::EGRESS && hook::is_unfinished(packet, ip, &l4) {
+        trace::change(&wish.change);
+        return Err(End::pass(Reason::LeftToEgress, wish.target));
+    }
     let plan = forward::plan(packet, link, ip, (l4.source, l4.destination), wish)?;
     let towards = matches!(wish.change.side, Side::Destination);
     if towards {
-        steer::remember(ip, &l4, wish)?;
+        steer::remember::<F>(ip, &l4, wish)?;
     }
     if let Fragment::First(identification) = ip.fragment {
-        fragment::remember(ip, identification, wish)?;
+        fragment::remember::<F>(ip, identification, wish)?;
     }
-    rewrite::segment(packet, &plan, &l4).map_err(|_| plan.spoilt())?;
+    let written = if F::EGRESS {
+        rewrite::segment_apart(packet, &plan, &l4)
+    } else {
+        rewrite::segment(packet, &plan, &l4)
+    };
+    written.map_err(|_| plan.spoilt())?;
     if towards {
         record::announce(ip, &l4, wish.target, wish.generation);
     }
@@ -79,17 +90,18 @@ fn steer_segment(packet: &mut Packet, link: &Link, ip: &'static Ip) -> Result<En
 
 /// To a service, or from a backup? Keeps a wish. A function of its own, as above.
 #[inline(never)]
-fn classify(ip: &Ip, l4: &L4) -> Result<(), End> {
+fn classify<F: Frame>(packet: &Packet<F>, ip: &Ip, l4: &L4) -> Result<(), End> {
     let ports = match ip.ports {
         Ports::UNKNOWN => signalling(ip.protocol, l4.destination, l4.source)?,
         ports => ports,
     };
+    let may = May::with_segment(packet, ip, l4);
     let mut stop = End::from(Reason::NotOurs);
-    if ports.to() {
+    if ports.to() && may.steer {
         let key = EndpointKey::new(ip.destination.bytes(), l4.destination, ip.protocol);
         // SAFETY: the element is read before the program ends, and RCU keeps it until then.
         if let Some(service) = unsafe { maps::SERVICES.get(key) } {
-            match steer::to_service(ip, l4, service) {
+            match steer::to_service::<F>(ip, l4, service) {
                 // One target may be another one's client: then this may be a backup's answer to it.
                 Err(passed)
                     if ports.from()
@@ -102,7 +114,7 @@ fn classify(ip: &Ip, l4: &L4) -> Result<(), End> {
             }
         }
     }
-    if ports.from() {
+    if ports.from() && may.give_back {
         let key = EndpointKey::new(ip.source.bytes(), l4.source, ip.protocol);
         // SAFETY: as above.
         if let Some(endpoint) = unsafe { maps::BACKUPS.get(key) } {
@@ -110,7 +122,7 @@ fn classify(ip: &Ip, l4: &L4) -> Result<(), End> {
                 trace.known |= Trace::BACKUP;
                 trace.endpoint = endpoint.id;
             });
-            return steer::from_backup(ip, l4, endpoint);
+            return steer::from_backup::<F>(ip, l4, endpoint);
         }
     }
     Err(stop)

@@ -1,4 +1,4 @@
-//! The data plane's program entries: the only place that names an `xdp_action`.
+//! The data plane's program entries: the only place that names an `xdp_action` or a `TC_ACT`.
 //!
 //! A packet's way is `parse` → `classify` (is it ours, and what is to be done) → `steer`, `fragment` or `icmp` (who
 //! gets it, and the flow's memory) → `forward` (where it leaves) → `rewrite`. Until `rewrite` nothing is written, and whatever is unknown passes; from
@@ -14,6 +14,7 @@ mod encap;
 mod flows;
 mod forward;
 mod fragment;
+mod hook;
 mod hop;
 mod icmp;
 mod maps;
@@ -25,7 +26,16 @@ mod rewrite;
 mod steer;
 mod trace;
 
-use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
+use core::mem::size_of;
+
+use aya_ebpf::{
+    bindings::{TC_ACT_REDIRECT, TC_ACT_SHOT, TC_ACT_UNSPEC, xdp_action},
+    helpers::bpf_redirect_neigh,
+    macros::{classifier, xdp},
+    programs::{TcContext, XdpContext},
+};
+use failover_common::{names::MARK, reason::Reason};
+use forward::Neighbour;
 use packet::Packet;
 use plan::End;
 
@@ -50,6 +60,18 @@ pub fn failover_xdp(ctx: XdpContext) -> u32 {
     }
 }
 
+/// The same interfaces' way out: for what the router itself makes, and what XDP has left to it. `TC_ACT_UNSPEC` goes on
+/// to whatever program comes next there.
+#[classifier]
+pub fn failover_egress(ctx: TcContext) -> i32 {
+    let mut packet = Packet::new(&ctx);
+    match leave(&mut packet) {
+        Verdict::Pass => TC_ACT_UNSPEC,
+        Verdict::Drop => TC_ACT_SHOT,
+        Verdict::Redirect => TC_ACT_REDIRECT,
+    }
+}
+
 /// Passes everything: for the far end of a veth pair, which can only receive redirected frames while it has a
 /// program of its own.
 #[xdp]
@@ -62,6 +84,43 @@ pub fn failover_pass(_: XdpContext) -> u32 {
 fn walk(packet: &mut Packet) -> Verdict {
     let end = End::of(classify::visit(packet));
     record::close(packet, end);
+    verdict(end)
+}
+
+/// The same on the way out. What comes by again after it was redirected is done with. What only passes through the router
+/// was counted where it came in.
+#[inline(always)]
+fn leave(packet: &mut Packet<TcContext>) -> Verdict {
+    if packet.take_mark(MARK) {
+        return Verdict::Pass;
+    }
+    packet.unfold();
+    let mut end = End::of(classify::visit(packet));
+    if end.redirects() {
+        packet.mark(MARK);
+        if !is_sent() {
+            end = End::drop(Reason::HalfWritten, end.target());
+        }
+    }
+    if packet.ingress() == 0 || end.is_about_a_server() {
+        record::close(packet, end);
+    }
+    verdict(end)
+}
+
+/// Has the kernel send the packet to the next hop that was found, whose MAC address it may still have to ask for.
+#[inline(always)]
+fn is_sent() -> bool {
+    #[allow(clippy::cast_possible_wrap)] // 20
+    const LEN: i32 = size_of::<Neighbour>() as i32;
+    let Some(fib) = maps::fib() else { return false };
+    let mut hop = forward::neighbour(fib);
+    // SAFETY: `hop` is a whole, initialised structure of the kernel's size.
+    (unsafe { bpf_redirect_neigh(fib.ifindex, (&raw mut hop).cast(), LEN, 0) }) == i64::from(TC_ACT_REDIRECT)
+}
+
+#[inline(always)]
+fn verdict(end: End) -> Verdict {
     match end {
         end if end.redirects() => Verdict::Redirect,
         end if end.drops() => Verdict::Drop,

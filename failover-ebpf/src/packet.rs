@@ -2,9 +2,15 @@
 
 use core::ptr;
 
-use aya_ebpf::{EbpfContext as _, programs::XdpContext};
+use aya_ebpf::{
+    EbpfContext,
+    bindings::{BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR},
+    helpers::bpf_skb_store_bytes,
+    programs::{TcContext, XdpContext},
+};
+use failover_common::{checksum::Difference, key};
 
-/// An access outside of the frame.
+/// An access outside of the frame, or one that the kernel refused.
 pub struct OutOfBounds;
 
 /// The furthest byte that is looked at. Linux 6.18 says "math between pkt pointer and register with unbounded min value
@@ -12,8 +18,8 @@ pub struct OutOfBounds;
 const FURTHEST: usize = 0x3fff;
 
 /// The frame, from its Ethernet header on.
-pub struct Packet<'a> {
-    ctx: &'a XdpContext,
+pub struct Packet<'a, F: Frame = XdpContext> {
+    frame: &'a F,
 }
 
 /// What may be read from and written to a frame: plain bytes and 16-bit words, in which any bytes are valid. No single
@@ -33,64 +39,277 @@ unsafe impl<const N: usize> Plain for [u16; N] {}
 // SAFETY: an array of arrays of 16-bit words.
 unsafe impl<const N: usize, const M: usize> Plain for [[u16; M]; N] {}
 
-impl<'a> Packet<'a> {
-    /// The frame behind `ctx`.
-    #[inline(always)]
-    pub fn new(ctx: &'a XdpContext) -> Self {
-        Self { ctx }
-    }
+/// Where a frame is when a program sees it: it comes in (XDP), or it leaves (TCX).
+///
+/// Checksums of headers are changed by a method of their own, because the kernel's own memory of them (`struct sk_buff`)
+/// has to follow: of a packet that this machine or a container on it has made, the checksum is often not worked out
+/// yet, and its field holds something else.
+pub trait Frame: EbpfContext + Sized {
+    /// Whether this is the way out.
+    const EGRESS: bool;
 
-    /// The context, for helpers that ask for it.
-    #[inline(always)]
-    pub fn context(&self) -> *mut core::ffi::c_void {
-        self.ctx.as_ptr()
-    }
-
-    /// The context, for the log.
-    #[cfg(feature = "packet-log")]
-    #[inline(always)]
-    pub fn xdp(&self) -> &XdpContext {
-        self.ctx
-    }
-
-    /// Index of the interface on which the frame came in.
-    #[inline(always)]
-    pub fn ingress(&self) -> u32 {
-        self.ctx.ingress_ifindex() as u32
-    }
-
-    /// Bytes of the frame.
-    #[inline(always)]
-    pub fn len(&self) -> usize {
-        self.ctx.data_end() - self.ctx.data()
-    }
-
-    /// Reads a `T` at `offset`.
-    #[inline(always)]
-    pub fn read<T: Plain>(&self, offset: usize) -> Result<T, OutOfBounds> {
-        let at: *const T = self.at(offset)?;
-        // SAFETY: offset + size_of::<T>() <= data_end, checked in `at`; `Plain` takes any bytes.
-        Ok(unsafe { ptr::read(at) })
-    }
-
+    /// Where the readable part begins.
+    fn start(&self) -> usize;
+    /// Where it ends.
+    fn end(&self) -> usize;
+    /// Bytes of the frame, readable or not.
+    fn len(&self) -> usize;
+    /// Index of the interface on which it came in; 0: this machine made it.
+    fn ingress(&self) -> u32;
+    /// Whether a VLAN tag goes with it that is not in it.
+    fn is_tagged(&self) -> bool;
     /// Writes a `T` at `offset`.
+    fn write<T: Plain>(&self, offset: usize, value: T) -> Result<(), OutOfBounds>;
+    /// `difference` has come over what the IPv4 header's checksum at `offset` is about.
+    fn header_sum(&self, offset: usize, difference: Difference) -> Result<(), OutOfBounds>;
+    /// The same for a UDP or TCP checksum: over the pseudo-header, and over the rest.
+    fn transport_sum(
+        &self,
+        offset: usize,
+        protocol: u8,
+        pseudo_header: Difference,
+        rest: Difference,
+    ) -> Result<(), OutOfBounds>;
+}
+
+impl Frame for XdpContext {
+    const EGRESS: bool = false;
+
     #[inline(always)]
-    pub fn write<T: Plain>(&mut self, offset: usize, value: T) -> Result<(), OutOfBounds> {
-        let at: *const T = self.at(offset)?;
+    fn start(&self) -> usize {
+        self.data()
+    }
+
+    #[inline(always)]
+    fn end(&self) -> usize {
+        self.data_end()
+    }
+
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.data_end() - self.data()
+    }
+
+    #[inline(always)]
+    fn ingress(&self) -> u32 {
+        self.ingress_ifindex() as u32
+    }
+
+    #[inline(always)]
+    fn is_tagged(&self) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    fn write<T: Plain>(&self, offset: usize, value: T) -> Result<(), OutOfBounds> {
+        let at: *const T = at(self, offset)?;
         // SAFETY: offset + size_of::<T>() <= data_end, checked in `at`; XDP frames are writable.
         unsafe { ptr::write(at.cast_mut(), value) };
         Ok(())
     }
 
     #[inline(always)]
-    fn at<T>(&self, offset: usize) -> Result<*const T, OutOfBounds> {
-        if offset > FURTHEST {
-            return Err(OutOfBounds);
-        }
-        let start = self.ctx.data() + offset;
-        if start + size_of::<T>() > self.ctx.data_end() {
-            return Err(OutOfBounds);
-        }
-        Ok(start as *const T)
+    fn header_sum(&self, offset: usize, difference: Difference) -> Result<(), OutOfBounds> {
+        let [sum] = read(self, offset)?;
+        self.write(offset, [difference.apply(sum)])
     }
+
+    #[inline(always)]
+    fn transport_sum(
+        &self,
+        offset: usize,
+        protocol: u8,
+        pseudo_header: Difference,
+        rest: Difference,
+    ) -> Result<(), OutOfBounds> {
+        let [sum] = read(self, offset)?;
+        self.write(offset, [pseudo_header.and(rest).apply_transport(protocol, sum)])
+    }
+}
+
+/// What the kernel refuses is an error: a write that needs memory of which there is none.
+impl Frame for TcContext {
+    const EGRESS: bool = true;
+
+    #[inline(always)]
+    fn start(&self) -> usize {
+        self.data()
+    }
+
+    #[inline(always)]
+    fn end(&self) -> usize {
+        self.data_end()
+    }
+
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.skb.len() as usize
+    }
+
+    #[inline(always)]
+    fn ingress(&self) -> u32 {
+        // SAFETY: the kernel hands over a live context.
+        unsafe { (*self.skb.skb).ingress_ifindex }
+    }
+
+    #[inline(always)]
+    fn is_tagged(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { (*self.skb.skb).vlan_present != 0 }
+    }
+
+    /// By a helper, which makes the frame this packet's own first: a TCP socket keeps it, to send it again.
+    #[inline(always)]
+    fn write<T: Plain>(&self, offset: usize, value: T) -> Result<(), OutOfBounds> {
+        let from = (&raw const value).cast();
+        // SAFETY: `from` points to as many bytes; the helper checks the offset.
+        let refused = unsafe {
+            bpf_skb_store_bytes(self.skb.skb.cast(), offset as u32, from, size_of::<T>() as u32, 0)
+        };
+        if refused == 0 { Ok(()) } else { Err(OutOfBounds) }
+    }
+
+    #[inline(always)]
+    fn header_sum(&self, offset: usize, difference: Difference) -> Result<(), OutOfBounds> {
+        self.l3_csum_replace(offset, 0, difference.folded().into(), 0).map_err(|_| OutOfBounds)
+    }
+
+    #[inline(always)]
+    fn transport_sum(
+        &self,
+        offset: usize,
+        protocol: u8,
+        pseudo_header: Difference,
+        rest: Difference,
+    ) -> Result<(), OutOfBounds> {
+        // Of a checksum that is not worked out yet, the pseudo-header is the part that is there.
+        let none = if protocol == key::UDP { u64::from(BPF_F_MARK_MANGLED_0) } else { 0 };
+        self.l4_csum_replace(offset, 0, pseudo_header.folded().into(), none | u64::from(BPF_F_PSEUDO_HDR))
+            .and_then(|()| self.l4_csum_replace(offset, 0, rest.folded().into(), none))
+            .map_err(|_| OutOfBounds)
+    }
+}
+
+impl<'a, F: Frame> Packet<'a, F> {
+    /// The frame behind a context.
+    #[inline(always)]
+    pub fn new(frame: &'a F) -> Self {
+        Self { frame }
+    }
+
+    /// The context, for helpers that ask for it.
+    #[inline(always)]
+    pub fn context(&self) -> *mut core::ffi::c_void {
+        self.frame.as_ptr()
+    }
+
+    /// The context, for the log.
+    #[cfg(feature = "packet-log")]
+    #[inline(always)]
+    pub fn frame(&self) -> &F {
+        self.frame
+    }
+
+    /// Index of the interface on which the frame came in; 0: this machine made it.
+    #[inline(always)]
+    pub fn ingress(&self) -> u32 {
+        self.frame.ingress()
+    }
+
+    /// Whether a VLAN tag goes with it that is not in it.
+    #[inline(always)]
+    pub fn is_tagged(&self) -> bool {
+        self.frame.is_tagged()
+    }
+
+    /// Bytes of the frame.
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.frame.len()
+    }
+
+    /// Reads a `T` at `offset`.
+    #[inline(always)]
+    pub fn read<T: Plain>(&self, offset: usize) -> Result<T, OutOfBounds> {
+        read(self.frame, offset)
+    }
+
+    /// Writes a `T` at `offset`.
+    #[inline(always)]
+    pub fn write<T: Plain>(&mut self, offset: usize, value: T) -> Result<(), OutOfBounds> {
+        self.frame.write(offset, value)
+    }
+
+    /// `difference` has come over what the IPv4 header's checksum at `offset` is about.
+    #[inline(always)]
+    pub fn header_sum(&mut self, offset: usize, difference: Difference) -> Result<(), OutOfBounds> {
+        self.frame.header_sum(offset, difference)
+    }
+
+    /// The same for a UDP or TCP checksum: over the pseudo-header, and over the rest.
+    #[inline(always)]
+    pub fn transport_sum(
+        &mut self,
+        offset: usize,
+        protocol: u8,
+        pseudo_header: Difference,
+        rest: Difference,
+    ) -> Result<(), OutOfBounds> {
+        self.frame.transport_sum(offset, protocol, pseudo_header, rest)
+    }
+}
+
+impl Packet<'_, TcContext> {
+    /// Ethernet, IPv4, and a TCP header without options.
+    const LEAST_READABLE: usize = 14 + 20 + 20;
+    /// As much is made readable where that is not.
+    const READABLE: u32 = 128;
+
+    /// Makes the headers readable, where they are not: nearly all are. Where it fails, what cannot be read passes.
+    #[inline(always)]
+    pub fn unfold(&mut self) {
+        let len = self.len();
+        if self.frame.end() - self.frame.start() < Self::LEAST_READABLE && len > Self::LEAST_READABLE {
+            let _ = self.frame.pull_data(Self::READABLE.min(len as u32));
+        }
+    }
+
+    /// Whether the packet has this mark, which is taken away.
+    #[inline(always)]
+    pub fn take_mark(&mut self, mark: u32) -> bool {
+        // SAFETY: the kernel hands over a live context.
+        let marks = unsafe { (*self.frame.skb.skb).mark };
+        let marked = marks & mark != 0;
+        if marked {
+            self.frame.set_mark(marks & !mark);
+        }
+        marked
+    }
+
+    /// Gives it this mark.
+    #[inline(always)]
+    pub fn mark(&mut self, mark: u32) {
+        // SAFETY: as above.
+        let marks = unsafe { (*self.frame.skb.skb).mark };
+        self.frame.set_mark(marks | mark);
+    }
+}
+
+#[inline(always)]
+fn read<T: Plain>(frame: &impl Frame, offset: usize) -> Result<T, OutOfBounds> {
+    let at: *const T = at(frame, offset)?;
+    // SAFETY: offset + size_of::<T>() <= data_end, checked in `at`; `Plain` takes any bytes.
+    Ok(unsafe { ptr::read(at) })
+}
+
+#[inline(always)]
+fn at<T>(frame: &impl Frame, offset: usize) -> Result<*const T, OutOfBounds> {
+    if offset > FURTHEST {
+        return Err(OutOfBounds);
+    }
+    let start = frame.start() + offset;
+    if start + size_of::<T>() > frame.end() {
+        return Err(OutOfBounds);
+    }
+    Ok(start as *const T)
 }

@@ -95,6 +95,12 @@ impl End {
     pub const fn redirects(self) -> bool {
         self.0.get() & Self::REDIRECT != 0
     }
+
+    /// Whether it is a packet of a service or a backup.
+    #[inline(always)]
+    pub const fn is_about_a_server(self) -> bool {
+        self.reason() >= Reason::PrimaryServes as u32
+    }
 }
 
 /// Which end of the packet gets another address.
@@ -127,13 +133,15 @@ pub struct Plan {
     /// device takes no redirected frames, or VLAN tags change on the way. Where no route matches at all the FIB answers
     /// as for this very host (`NOT_FWDED`), and it is the kernel that finds out.
     pub hop: Option<&'static NextHop>,
+    /// Whether it is redirected: by this hop, or, on its way out, by the next hop that the FIB has named.
+    pub redirect: bool,
 }
 
 impl Plan {
     /// The plan was carried out, whole.
     #[inline(always)]
     pub fn done(&self) -> End {
-        self.done_as(match (self.wish.change.side, self.hop.is_some()) {
+        self.done_as(match (self.wish.change.side, self.redirect) {
             (Side::Destination, true) => Reason::Steered,
             (Side::Destination, false) => Reason::SteeredByKernel,
             (Side::Source, true) => Reason::Returned,
@@ -145,7 +153,7 @@ impl Plan {
     #[inline(always)]
     pub fn done_as(&self, reason: Reason) -> End {
         let target = self.wish.target;
-        if self.hop.is_some() { End::redirect(reason, target) } else { End::pass(reason, target) }
+        if self.redirect { End::redirect(reason, target) } else { End::pass(reason, target) }
     }
 
     /// It was not, and the packet must not leave.

@@ -9,7 +9,7 @@ use failover_common::{
 use crate::{
     flows::now_seconds,
     maps,
-    packet::Packet,
+    packet::{Frame, Packet},
     parse::{ip::Ip, l4::L4},
     plan::End,
     trace::{self, dry_run},
@@ -17,7 +17,7 @@ use crate::{
 
 /// Counts the packet under its target and its reason.
 #[inline(always)]
-pub fn close(packet: &Packet, end: End) {
+pub fn close(packet: &Packet<impl Frame>, end: End) {
     if dry_run() {
         return trace::end(end);
     }
@@ -31,7 +31,7 @@ pub fn close(packet: &Packet, end: End) {
     }
     #[cfg(feature = "packet-log")]
     if target != 0 {
-        aya_log_ebpf::debug!(packet.xdp(), "target {} reason {}", target, reason);
+        aya_log_ebpf::debug!(packet.frame(), "target {} reason {}", target, reason);
     }
 }
 

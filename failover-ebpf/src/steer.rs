@@ -8,8 +8,10 @@ use failover_common::{
 };
 
 use crate::{
-    flows,
+    flows::{self, Terms},
+    hook,
     maps::{self, availability, is_own_host},
+    packet::Frame,
     parse::{
         ip::{Address, Ip},
         l4::L4,
@@ -20,7 +22,7 @@ use crate::{
 
 /// A packet to a target's service: to the backup, where one serves.
 #[inline(always)]
-pub fn to_service(ip: &Ip, l4: &L4, service: &Service) -> Result<(), End> {
+pub fn to_service<F: Frame>(ip: &Ip, l4: &L4, service: &Service) -> Result<(), End> {
     let (server, generation) = match server(ip, service) {
         Err(stop) if stop.reason() == Reason::PrimaryServes as u32 => {
             remember_own(ip, l4, service)?;
@@ -36,7 +38,11 @@ pub fn to_service(ip: &Ip, l4: &L4, service: &Service) -> Result<(), End> {
             address: Address::from_bytes(server.address),
             port: server.port,
         },
-        endpoint: if server.flags & Server::DEDICATED == 0 { server.endpoint } else { 0 },
+        endpoint: if server.flags & Server::DEDICATED == 0 || hook::inbound::<F>(Side::Destination) {
+            server.endpoint
+        } else {
+            0
+        },
         service: service.service,
         exclusive: server.flags & Server::EXCLUSIVE != 0,
     };
@@ -72,21 +78,22 @@ pub fn server(ip: &Ip, service: &Service) -> Result<(&'static Server, u32), End>
 
 /// A packet from a backup: under the target's address, where one was asked.
 #[inline(always)]
-pub fn from_backup(ip: &Ip, l4: &L4, endpoint: &'static Endpoint) -> Result<(), End> {
+pub fn from_backup<F: Frame>(ip: &Ip, l4: &L4, endpoint: &'static Endpoint) -> Result<(), End> {
     if maps::is_probe(ip.destination, l4.destination, ip.protocol) {
         return Err(Reason::OwnProbe.into());
     }
-    let origin = match alone(endpoint) {
+    let inbound = hook::inbound::<F>(Side::Source);
+    let origin = match alone(endpoint, inbound) {
         Some(origin) => origin,
-        None => flows::answered(ip, l4, endpoint)?,
+        None => flows::answered(ip, l4, endpoint, inbound)?,
     };
     as_target(ip, ip.source, endpoint, origin)
 }
 
-/// Whom a dedicated endpoint's host stands in for.
+/// Whom a dedicated endpoint's host stands in for; `inbound`, only flows that are known are turned back.
 #[inline(always)]
-pub fn alone(endpoint: &'static Endpoint) -> Option<&'static Origin> {
-    if endpoint.flags & Endpoint::DEDICATED == 0 {
+pub fn alone(endpoint: &'static Endpoint, inbound: bool) -> Option<&'static Origin> {
+    if inbound || endpoint.flags & Endpoint::DEDICATED == 0 {
         return None;
     }
     trace::known(Trace::DEDICATED);
@@ -112,12 +119,13 @@ pub fn as_target(ip: &Ip, backup: Address, endpoint: &Endpoint, origin: &Origin)
 
 /// Remembers the way back of a packet that is about to be steered.
 #[inline(always)]
-pub fn remember(ip: &Ip, l4: &L4, wish: &Wish) -> Result<(), End> {
+pub fn remember<F: Frame>(ip: &Ip, l4: &L4, wish: &Wish) -> Result<(), End> {
     if wish.endpoint == 0 {
         return Ok(());
     }
     let full = |flows::Full| End::pass(Reason::FlowTableFull, wish.target);
-    flows::remember(ip, l4, wish.endpoint, wish.service, wish.exclusive).map_err(full)
+    let terms = Terms { exclusive: wish.exclusive, inbound: hook::inbound::<F>(Side::Destination) };
+    flows::remember(ip, l4, wish.endpoint, wish.service, terms.bits()).map_err(full)
 }
 
 /// A target that is also another target's backup: its own clients' flows are noted as its own, or an answer to them
@@ -128,5 +136,6 @@ fn remember_own(ip: &Ip, l4: &L4, service: &Service) -> Result<(), End> {
         return Ok(());
     }
     let full = |flows::Full| End::pass(Reason::FlowTableFull, service.target);
-    flows::remember(ip, l4, service.endpoint, service.service, false).map_err(full)
+    let terms = Terms { exclusive: false, inbound: false };
+    flows::remember(ip, l4, service.endpoint, service.service, terms.bits()).map_err(full)
 }

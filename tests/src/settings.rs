@@ -20,6 +20,8 @@ pub const QUICK_PROBE: &str =
 pub struct Settings {
     /// `[router] interfaces`.
     pub interfaces: Vec<String>,
+    /// Those of them that have `mode = "generic"`.
+    pub generic: Vec<String>,
     /// `[router] control_socket`.
     pub control_socket: PathBuf,
     /// `[router] state_dir`.
@@ -28,6 +30,8 @@ pub struct Settings {
     pub bpffs_dir: PathBuf,
     /// `[router] max_flows`, where it is not the default.
     pub max_flows: Option<u32>,
+    /// `[router] forward = "kernel"`.
+    pub kernel_forwards: bool,
     /// `[defaults] probe`, a TOML value.
     pub probe: String,
     /// In the order of the file.
@@ -107,10 +111,12 @@ impl Settings {
     pub fn empty(lab: &Lab) -> Self {
         Self {
             interfaces: lab.interfaces().map(str::to_owned).to_vec(),
+            generic: Vec::new(),
             control_socket: lab.dir().join("control.sock"),
             state_dir: lab.dir().join("state"),
             bpffs_dir: lab.bpffs_dir(),
             max_flows: None,
+            kernel_forwards: false,
             probe: PROBE.to_owned(),
             targets: Vec::new(),
         }
@@ -144,12 +150,22 @@ impl Settings {
 impl std::fmt::Display for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "[router]")?;
-        writeln!(f, "interfaces     = {:?}", self.interfaces)?;
+        let interface = |name: &String| {
+            if self.generic.contains(name) {
+                return format!("{{ name = {name:?}, mode = \"generic\" }}");
+            }
+            format!("{name:?}")
+        };
+        let interfaces: Vec<_> = self.interfaces.iter().map(interface).collect();
+        writeln!(f, "interfaces     = [{}]", interfaces.join(", "))?;
         writeln!(f, "control_socket = \"{}\"", self.control_socket.display())?;
         writeln!(f, "state_dir      = \"{}\"", self.state_dir.display())?;
         writeln!(f, "bpffs_dir      = \"{}\"", self.bpffs_dir.display())?;
         if let Some(flows) = self.max_flows {
             writeln!(f, "max_flows      = {flows}")?;
+        }
+        if self.kernel_forwards {
+            writeln!(f, "forward        = \"kernel\"")?;
         }
         writeln!(f, "\n[defaults]\nprobe = {}", self.probe)?;
         for target in &self.targets {

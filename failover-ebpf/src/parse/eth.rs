@@ -3,7 +3,7 @@
 use failover_common::reason::Reason;
 
 use super::Family;
-use crate::packet::Packet;
+use crate::packet::{Frame, Packet};
 
 /// Where the destination MAC address stands.
 pub const DESTINATION: usize = 0;
@@ -36,7 +36,7 @@ pub struct Link {
 
 /// A frame to one station, with IP in it.
 #[inline(always)]
-pub fn link(packet: &Packet) -> Result<Link, Reason> {
+pub fn link(packet: &Packet<impl Frame>) -> Result<Link, Reason> {
     let mut at = ETHERTYPE;
     let mut ethertype = word(packet, at)?;
     for _ in 0..MOST_TAGS {
@@ -60,6 +60,6 @@ pub fn link(packet: &Packet) -> Result<Link, Reason> {
 }
 
 #[inline(always)]
-fn word(packet: &Packet, at: usize) -> Result<u16, Reason> {
+fn word(packet: &Packet<impl Frame>, at: usize) -> Result<u16, Reason> {
     packet.read(at).map(u16::from_be_bytes).map_err(|_| Reason::Truncated)
 }

@@ -3,7 +3,11 @@
 use failover_common::reason::Reason;
 
 use super::{Family, eth::Link, ipv4, ipv6};
-use crate::{classify::Ports, maps, packet::Packet};
+use crate::{
+    classify::Ports,
+    maps,
+    packet::{Frame, Packet},
+};
 
 /// An address, in words of memory (network order); IPv4 is written IPv4-mapped. Words, because the compiler would keep
 /// each byte of an array of bytes in a register or a stack slot of its own.
@@ -88,7 +92,7 @@ pub enum Fragment {
 /// Parses the header behind `link`, into this CPU's own memory: the stack has 512 bytes, and what is parsed is needed
 /// until the packet leaves.
 #[inline(always)]
-pub fn ip(packet: &Packet, link: &Link, ports: Ports) -> Result<&'static Ip, Reason> {
+pub fn ip(packet: &Packet<impl Frame>, link: &Link, ports: Ports) -> Result<&'static Ip, Reason> {
     let slot = maps::place(&maps::IP).ok_or(Reason::Truncated)?;
     match link.family {
         Family::V4 => ipv4::parse(packet, link.payload, slot)?,

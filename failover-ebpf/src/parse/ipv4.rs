@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     classify::Ports,
-    packet::{OutOfBounds, Packet},
+    packet::{Frame, OutOfBounds, Packet},
 };
 
 /// Offset of the time to live; the protocol is behind it.
@@ -30,7 +30,7 @@ const FRAGMENT_OFFSET: u16 = 0x1fff;
 
 /// Parses the header at `offset`; a UDP, TCP or ICMP packet without options goes `into` its place.
 #[inline(always)]
-pub fn parse(packet: &Packet, offset: usize, into: &mut MaybeUninit<Ip>) -> Result<(), Reason> {
+pub fn parse(packet: &Packet<impl Frame>, offset: usize, into: &mut MaybeUninit<Ip>) -> Result<(), Reason> {
     let header: [u16; 10] = packet.read(offset).map_err(|OutOfBounds| Reason::Truncated)?;
     let [version_ihl, tos] = header[0].to_ne_bytes();
     let [ttl, protocol] = header[4].to_ne_bytes();

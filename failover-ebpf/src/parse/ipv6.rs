@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     classify::Ports,
-    packet::{OutOfBounds, Packet},
+    packet::{Frame, OutOfBounds, Packet},
 };
 
 /// Offset of the next header's number; the hop limit is behind it.
@@ -44,7 +44,7 @@ struct Walk {
 /// Parses the header at `offset`, and its extension headers; a UDP, TCP or ICMPv6 packet goes `into` its place. A
 /// function of its own, because the stack has 512 bytes.
 #[inline(never)]
-pub fn parse(packet: &Packet, offset: usize, into: &mut MaybeUninit<Ip>) -> Result<(), Reason> {
+pub fn parse(packet: &Packet<impl Frame>, offset: usize, into: &mut MaybeUninit<Ip>) -> Result<(), Reason> {
     let header: [u16; 20] = packet.read(offset).map_err(|OutOfBounds| Reason::Truncated)?;
     let [version, _] = header[0].to_ne_bytes();
     if version >> 4 != 6 {
@@ -100,7 +100,7 @@ const fn is_extension(header: u8) -> bool {
 
 /// Goes on to what the extension headers announce. A function of its own, because the stack has 512 bytes.
 #[inline(never)]
-fn extensions(packet: &Packet, walk: &mut Walk) -> Result<(), Reason> {
+fn extensions(packet: &Packet<impl Frame>, walk: &mut Walk) -> Result<(), Reason> {
     for _ in 0..MOST_EXTENSIONS {
         match walk.protocol {
             HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS => {

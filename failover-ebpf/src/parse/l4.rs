@@ -6,7 +6,7 @@ use super::{
     Family,
     ip::{Fragment, Ip},
 };
-use crate::packet::{OutOfBounds, Packet};
+use crate::packet::{Frame, OutOfBounds, Packet};
 
 /// Offset of the source port, in both headers.
 pub const SOURCE: usize = 0;
@@ -58,7 +58,7 @@ impl L4 {
 
 /// Parses the ports of the UDP or TCP header behind `ip`, and sees that the header is whole.
 #[inline(always)]
-pub fn ports(packet: &Packet, ip: &Ip) -> Result<L4, Reason> {
+pub fn ports(packet: &Packet<impl Frame>, ip: &Ip) -> Result<L4, Reason> {
     let offset = ip.payload;
     let [source, destination, third, fourth] =
         packet.read::<[u16; 4]>(offset).map_err(|OutOfBounds| Reason::Truncated)?;

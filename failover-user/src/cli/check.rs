@@ -13,8 +13,8 @@ use crate::{
     config::{
         ConfigError, Loaded,
         model::{
-            Addresses, AllDown, Backup, Failback, Family, Interface, Probe, Require, Router, Service,
-            StatusSet, Target,
+            Addresses, AllDown, Backup, Failback, Family, Forward, Interface, Probe, Require, Router,
+            Service, StatusSet, Target,
         },
     },
     control::message::SCHEMA,
@@ -73,6 +73,9 @@ fn router(router: &Router) -> String {
     line(&mut out, "state", router.state_dir.display());
     line(&mut out, "pinned in", router.bpffs_dir.display());
     line(&mut out, "room for", format!("{} flows", router.max_flows));
+    if router.forward == Forward::Kernel {
+        line(&mut out, "forwards", "through the kernel, its firewall and its address translation");
+    }
     out
 }
 

@@ -18,7 +18,7 @@ use super::{
     error::{Problem, Problems},
     families,
     model::{
-        Addresses, AllDown, Backup, Config, Failback, Probe, Require, Router, Service, ServiceKind,
+        Addresses, AllDown, Backup, Config, Failback, Forward, Probe, Require, Router, Service, ServiceKind,
         StatusSet, Target,
     },
     raw::{RawBackup, RawConfig, RawProbe, RawRouter, RawTarget, missing},
@@ -89,6 +89,7 @@ fn router(raw: Option<&RawRouter>, problems: &mut Problems) -> Option<Router> {
         state_dir: path(&raw.state_dir, "/var/lib/failover"),
         bpffs_dir: path(&raw.bpffs_dir, "/sys/fs/bpf/failover"),
         max_flows: NonZeroU32::new(raw.max_flows.unwrap_or(262_144))?,
+        forward: raw.forward.unwrap_or(Forward::Xdp),
     })
 }
 

@@ -36,6 +36,18 @@ pub struct Router {
     pub bpffs_dir: PathBuf,
     /// Room in the flow tables.
     pub max_flows: NonZeroU32,
+    /// Who forwards what is rewritten.
+    pub forward: Forward,
+}
+
+/// Who forwards a packet that is rewritten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Forward {
+    /// XDP, by redirecting it to its device; the kernel, where that cannot be.
+    #[default]
+    Xdp,
+    /// The kernel, whose firewall and address translation see it.
+    Kernel,
 }
 
 /// One interface of the router.

@@ -10,7 +10,7 @@ use toml::{
 
 use super::{
     error::{Problem, Problems},
-    model::{AllDown, Failback, Interface, Mode, Require, Service, StatusSet},
+    model::{AllDown, Failback, Forward, Interface, Mode, Require, Service, StatusSet},
     scalar,
     section::{Said, Section, Word, quoted},
     service::{self, PortOverride},
@@ -38,6 +38,7 @@ pub(super) struct RawRouter {
     pub state_dir: Said<PathBuf>,
     pub bpffs_dir: Said<PathBuf>,
     pub max_flows: Said<u32>,
+    pub forward: Said<Forward>,
 }
 
 /// `[[target]]` or `[defaults]`. Words with one possible value today were checked, and are not kept.
@@ -135,16 +136,14 @@ fn router(word: &Word<'_>, problems: &mut Problems) -> RawRouter {
         return RawRouter { interfaces: Said::Wrong, ..RawRouter::default() };
     };
     let section = Section::open(table, word.span.clone(), &ROUTER, &[&TARGET, &PROBE], problems);
-    section.read("forward", problems, |word, problems| {
-        let kernel = "write \"xdp\": what cannot be redirected goes the kernel's way already";
-        word.choice(&[("xdp", ())], &[("kernel", kernel)], problems)
-    });
+    let forward = [("xdp", Forward::Xdp), ("kernel", Forward::Kernel)];
     RawRouter {
         interfaces: section.read("interfaces", problems, interfaces),
         control_socket: section.read("control_socket", problems, scalar::socket_path),
         state_dir: section.read("state_dir", problems, scalar::path),
         bpffs_dir: section.read("bpffs_dir", problems, scalar::path),
         max_flows: section.read("max_flows", problems, |word, problems| word.integer(MAX_FLOWS, problems)),
+        forward: section.read("forward", problems, |word, problems| word.choice(&forward, &[], problems)),
         span: section.span,
     }
 }

@@ -77,7 +77,8 @@ impl Core {
         let config = started.config().clone();
         let interfaces = config.router.interfaces.iter().map(|interface| interface.name.as_str());
         let odd = dataplane::warnings(interfaces, &config.targets);
-        for reason in started.loaded().warnings.iter().cloned().chain(odd) {
+        let blind = (!started.dataplane.steers_own_packets()).then(dataplane::without_egress);
+        for reason in started.loaded().warnings.iter().cloned().chain(odd).chain(blind) {
             tracing::warn!("{reason}");
             journal.record(Draft { kind: "warning".into(), reason: Some(reason), ..Draft::default() });
         }

@@ -166,6 +166,7 @@ fn unchangeable(old: &Config, new: &Config) -> Option<&'static str> {
         ("state_dir", old.state_dir == new.state_dir),
         ("bpffs_dir", old.bpffs_dir == new.bpffs_dir),
         ("max_flows", old.max_flows == new.max_flows),
+        ("forward", old.forward == new.forward),
     ]
     .into_iter()
     .find(|(_, same)| !same)

@@ -45,6 +45,7 @@ impl Started {
         let (dataplane, events) = Dataplane::open(&dataplane::Options {
             bpffs_dir: config.router.bpffs_dir.clone(),
             max_flows: config.router.max_flows.get(),
+            forward: config.router.forward,
             targets: &config.targets,
         })?;
         let kind = if dataplane.adopted() { "adopted" } else { "started" };
@@ -85,8 +86,10 @@ impl Started {
             }
         }
         for interface in &config.router.interfaces {
-            if self.dataplane.attachment(&interface.name).is_none() {
-                self.dataplane.attach(&interface.name, interface.mode)?;
+            let attached = self.dataplane.attachment(&interface.name).is_some();
+            // An older daemon may have left the way out without a program.
+            self.dataplane.attach(&interface.name, interface.mode)?;
+            if !attached {
                 self.attached.push(interface.name.clone());
             }
         }

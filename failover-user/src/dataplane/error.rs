@@ -45,6 +45,12 @@ pub enum Error {
         /// The least.
         needed: &'static str,
     },
+    /// The same, for a word of the configuration.
+    #[error("`forward = \"kernel\"` needs TCX links, which Linux {release} does not have")]
+    NoTcx {
+        /// What runs.
+        release: String,
+    },
     /// An interface that is not there.
     #[error("interface {name}: no such device")]
     NoInterface {
@@ -58,11 +64,11 @@ pub enum Error {
         name: String,
     },
     /// The driver refuses.
-    #[error("attach XDP to {name} in {mode} mode: {source}")]
+    #[error("attach to {name} in {mode} mode: {source}")]
     Attach {
         /// The interface.
         name: String,
-        /// `native` or `generic`.
+        /// `native`, `generic`, or, of the way out, `egress`.
         mode: &'static str,
         /// The kernel's words.
         source: io::Error,
@@ -139,6 +145,7 @@ impl Error {
             }
             Self::NotPinned { .. } => "start the daemon: failover run".into(),
             Self::KernelTooOld { .. } => "boot a newer kernel".into(),
+            Self::NoTcx { .. } => "boot Linux 6.6 or later, or write forward = \"xdp\"".into(),
             Self::NoInterface { name } => {
                 format!("see `ip link` for the names there are, and [router] interfaces for {name}")
             }

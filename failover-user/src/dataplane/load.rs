@@ -2,12 +2,16 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use aya::{Ebpf, EbpfLoader, programs::Xdp};
-use failover_common::names::{self, MAX_BACKUPS, PROGRAM_XDP, REASON_SLOTS};
+use aya::{
+    Ebpf, EbpfLoader,
+    programs::{SchedClassifier, Xdp},
+};
+use failover_common::names::{self, MAX_BACKUPS, PROGRAM_EGRESS, PROGRAM_XDP, REASON_SLOTS};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::{
     attach::{self, Attachment},
+    egress,
     error::Error,
     ids::Ids,
     kernel,
@@ -15,7 +19,7 @@ use super::{
     pins::{Pins, make_private, remove_folder},
     tables::Tables,
 };
-use crate::config::model::{Family, Mode, Target};
+use crate::config::model::{Family, Forward, Mode, Target};
 
 /// The eBPF object, built by the build script.
 pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/failover-ebpf"));
@@ -27,6 +31,8 @@ pub struct Options<'a> {
     pub bpffs_dir: PathBuf,
     /// Room in the flow tables.
     pub max_flows: u32,
+    /// Who forwards what is rewritten.
+    pub forward: Forward,
     /// The topology that the tables must have room for.
     pub targets: &'a [Target],
 }
@@ -41,6 +47,8 @@ pub struct Dataplane {
     pub(super) links: BTreeMap<String, Attachment>,
     ebpf: Ebpf,
     adopted: bool,
+    /// Whether the programs of the way out are loaded.
+    egress: bool,
     /// Of the pin folder.
     _lock: std::fs::File,
 }
@@ -99,6 +107,10 @@ impl Dataplane {
     /// Nothing is attached that was not.
     pub fn open(options: &Options<'_>) -> Result<(Self, Events), Error> {
         kernel::check()?;
+        let egress = kernel::has_tcx();
+        if !egress && options.forward == Forward::Kernel {
+            return Err(Error::NoTcx { release: kernel::release() });
+        }
         let pins = Pins::new(&options.bpffs_dir);
         pins.create()?;
         let lock = pins.lock()?;
@@ -106,8 +118,8 @@ impl Dataplane {
         ids.assign(options.targets);
         let sizes = Sizes::of(&ids, options.max_flows);
         let (mut ebpf, fits) = match &before {
-            Some(_) if fits(&pins, sizes) => (load(&pins.maps(), sizes)?, true),
-            _ => (load_anew(&pins, sizes)?, false),
+            Some(_) if fits(&pins, sizes) => (load(&pins.maps(), sizes, options.forward)?, true),
+            _ => (load_anew(&pins, sizes, options.forward)?, false),
         };
         let (mut maps, events) = Maps::take(&mut ebpf)?;
         let adopted = before.is_some();
@@ -115,19 +127,24 @@ impl Dataplane {
         if let Some(older) = &older {
             maps.carry_over(older)?;
         }
-        let links = swap_in(&mut ebpf, &pins)?;
+        let links = swap_in(&mut ebpf, &pins, egress)?;
         if let Some(older) = &older {
             // What came in while the old program still ran.
             maps.carry_over_flows(older)?;
         }
         settle(&mut ebpf, &pins, fits)?;
         let applied = maps.tables()?;
-        Ok((Self { pins, maps, ids, applied, sizes, links, ebpf, adopted, _lock: lock }, events))
+        Ok((Self { pins, maps, ids, applied, sizes, links, ebpf, adopted, egress, _lock: lock }, events))
     }
 
     /// Whether an older daemon's state was taken over.
     pub const fn adopted(&self) -> bool {
         self.adopted
+    }
+
+    /// Whether what the router itself sends is steered.
+    pub const fn steers_own_packets(&self) -> bool {
+        self.egress
     }
 
     /// The interfaces on which our program is attached by a link of ours.
@@ -156,18 +173,35 @@ impl Dataplane {
         self.ebpf.program(PROGRAM_XDP).and_then(|program| program.try_into().ok()).ok_or_else(no_program)
     }
 
+    /// The program of the way out.
+    pub(super) fn egress_program(&self) -> Result<&SchedClassifier, Error> {
+        let program = self.ebpf.program(PROGRAM_EGRESS).and_then(|program| program.try_into().ok());
+        program.ok_or_else(no_program)
+    }
+
     /// Attaches to `interface`; one that is attached stays so.
     pub fn attach(&mut self, interface: &str, mode: Mode) -> Result<(), Error> {
-        if !self.links.contains_key(interface) {
-            let attachment = attach::attach(program(&mut self.ebpf)?, &self.pins, interface, mode)?;
-            self.links.insert(interface.to_owned(), attachment);
+        if self.links.contains_key(interface) {
+            return self.attach_egress(interface);
+        }
+        let attachment = attach::attach(program(&mut self.ebpf)?, &self.pins, interface, mode)?;
+        self.links.insert(interface.to_owned(), attachment);
+        self.attach_egress(interface).or_else(|error| self.detach(interface).and(Err(error)))
+    }
+
+    /// The way out of one that is attached, where the kernel can.
+    fn attach_egress(&mut self, interface: &str) -> Result<(), Error> {
+        let attachment = self.links.get_mut(interface).filter(|link| link.egress.is_none());
+        if let Some(attachment) = attachment.filter(|_| self.egress) {
+            let program = egress::program(&mut self.ebpf)?;
+            attachment.egress = Some(egress::attach(program, &self.pins, interface)?);
         }
         Ok(())
     }
 
     /// Detaches from `interface`, or forgets the link of a device that is gone; one that is not attached is no error.
     pub fn detach(&mut self, interface: &str) -> Result<(), Error> {
-        Pins::remove(&self.pins.link(interface))?;
+        self.pins.remove_links(interface)?;
         self.links.remove(interface);
         Ok(())
     }
@@ -199,7 +233,7 @@ fn fits(pins: &Pins, sizes: Sizes) -> bool {
     })
 }
 
-fn load(maps: &std::path::Path, sizes: Sizes) -> Result<Ebpf, Error> {
+fn load(maps: &std::path::Path, sizes: Sizes, forward: Forward) -> Result<Ebpf, Error> {
     let mut loader = EbpfLoader::new();
     for (name, entries) in sizes.entries() {
         loader.map_max_entries(name, entries);
@@ -210,8 +244,13 @@ fn load(maps: &std::path::Path, sizes: Sizes) -> Result<Ebpf, Error> {
     let slots = next_hops();
     let mask = slots - 1;
     loader.map_max_entries(names::NEXT_HOPS, slots).override_global(names::NEXT_HOP_MASK, &mask, true);
+    let kernel_forwards = u8::from(forward == Forward::Kernel);
+    loader.override_global(names::KERNEL_FORWARDS, &kernel_forwards, true);
     let mut ebpf = loader.load(OBJECT).map_err(|error| Error::load(&error))?;
     program(&mut ebpf)?.load().map_err(|error| Error::load(&error))?;
+    if kernel::has_tcx() {
+        egress::program(&mut ebpf)?.load().map_err(|error| Error::load(&error))?;
+    }
     #[cfg(feature = "packet-log")]
     log_packets(&mut ebpf);
     Ok(ebpf)
@@ -226,22 +265,27 @@ fn next_hops() -> u32 {
     power.clamp(names::LEAST_NEXT_HOPS, names::MOST_NEXT_HOPS)
 }
 
-fn load_anew(pins: &Pins, sizes: Sizes) -> Result<Ebpf, Error> {
+fn load_anew(pins: &Pins, sizes: Sizes, forward: Forward) -> Result<Ebpf, Error> {
     let folder = pins.next_layout();
     remove_folder(&folder)?;
     let maps = folder.join("maps");
     make_private(&folder)?;
     make_private(&maps)?;
-    load(&maps, sizes)
+    load(&maps, sizes, forward)
 }
 
 /// Puts our program in the place of the one that every pinned link runs.
-fn swap_in(ebpf: &mut Ebpf, pins: &Pins) -> Result<BTreeMap<String, Attachment>, Error> {
+fn swap_in(ebpf: &mut Ebpf, pins: &Pins, egress: bool) -> Result<BTreeMap<String, Attachment>, Error> {
     let mut links = BTreeMap::new();
     for name in pins.linked() {
-        if let Some(attachment) = attach::adopt(program(ebpf)?, pins, &name)? {
-            links.insert(name, attachment);
+        let Some(mut attachment) = attach::adopt(program(ebpf)?, pins, &name)? else {
+            Pins::remove(&pins.egress_link(&name))?;
+            continue;
+        };
+        if egress {
+            attachment.egress = egress::adopt(egress::program(ebpf)?, pins, &name)?;
         }
+        links.insert(name, attachment);
     }
     Ok(links)
 }

@@ -8,12 +8,14 @@
 //! bpffs_dir/v1/maps/SERVICES …     one folder for each layout ([`failover_common::names::ABI_VERSION`])
 //! bpffs_dir/v1/failover_xdp        the program
 //! bpffs_dir/links/wan0             one link for each interface, named after it
+//! bpffs_dir/egress/wan0            and one for its way out
 //! ```
 
 mod attach;
 mod availability;
 pub mod bench;
 mod counters;
+mod egress;
 mod epoch;
 mod error;
 mod host;
@@ -34,6 +36,7 @@ mod test_run;
 
 pub use attach::Attachment;
 pub use counters::{Counts, TargetCounters};
+pub use egress::without_egress;
 pub use epoch::{Epoch, watch_network};
 pub use error::Error;
 pub use host::warnings;

@@ -293,7 +293,7 @@ pub fn detach(config: &Config, interface: Option<&str>) -> Result<Vec<String>, O
     let linked = pins.linked();
     match interface {
         Some(name) if linked.iter().any(|link| link == name) => {
-            Pins::remove(&pins.link(name))?;
+            pins.remove_links(name)?;
             Ok(vec![name.to_owned()])
         }
         Some(name) => Err(OfflineError::NotAttached { name: name.to_owned() }),

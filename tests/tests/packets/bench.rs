@@ -19,7 +19,7 @@ use failover_common::{
 };
 use failover_tests::netns::Namespaces;
 use failover_user::{
-    config::model::{Config, Router, Target},
+    config::model::{Config, Forward, Router, Target},
     dataplane::{
         Dataplane, Desired, Events, Options,
         offline::explain::{Answer, Ingress, Twin},
@@ -59,7 +59,8 @@ pub fn with_bench<T: Send>(test: impl FnOnce(&mut Bench) -> Result<T> + Send) ->
 impl Bench {
     fn open(pins: PathBuf) -> Result<Self> {
         let targets = network::targets();
-        let options = Options { bpffs_dir: pins.clone(), max_flows: 4096, targets: &targets };
+        let options =
+            Options { bpffs_dir: pins.clone(), max_flows: 4096, forward: Forward::Xdp, targets: &targets };
         let (dataplane, events) = Dataplane::open(&options)?;
         let devices = network::subnets().map(|n| Ok((n, index(&network::device(n))?)));
         let router = Router {
@@ -68,6 +69,7 @@ impl Bench {
             state_dir: PathBuf::new(),
             bpffs_dir: pins.clone(),
             max_flows: std::num::NonZeroU32::MIN,
+            forward: Forward::Xdp,
         };
         let twin = Twin::open(&Config { router, targets: targets.clone() })?;
         let devices = devices.collect::<Result<_>>()?;
@@ -142,6 +144,18 @@ impl Bench {
     /// Runs the program on a frame: the action's number, and the frame as it is then.
     pub fn send(&self, packet: &Raw) -> Result<(u32, Vec<u8>)> {
         let after = self.dataplane.test_run(&packet.bytes, self.devices[&packet.ingress])?;
+        Ok((after.action, after.frame))
+    }
+
+    /// Runs the program of the way out on a frame that came in by the device of a subnet, or that the router has made.
+    pub fn send_out(&self, packet: &Raw, ingress: Option<u8>, mark: u32) -> Result<(u32, Vec<u8>)> {
+        let ingress = ingress.map_or(0, |subnet| self.devices[&subnet]);
+        let after = self.dataplane.test_run_egress(
+            &packet.bytes,
+            ingress,
+            self.devices[&network::PRIMARIES],
+            mark,
+        )?;
         Ok((after.action, after.frame))
     }
 

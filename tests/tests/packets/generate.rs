@@ -202,9 +202,23 @@ fn segment(dice: &mut Dice, talk: Talk) -> Vec<u8> {
         0 => bytes[at..at + 2].fill(0),
         1 => bytes[at] ^= 0x55,
         2 => bytes[at..at + 2].fill(0xff),
+        3 => {
+            let sum = unfinished(talk, bytes.len());
+            bytes[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+        }
         _ => {}
     }
     bytes
+}
+
+/// The sum of the pseudo-header alone, as it stands where the rest is left to a device.
+fn unfinished(talk: Talk, length: usize) -> u16 {
+    let sum = Sum16BitWords::new().add_2bytes([0, talk.protocol]).add_2bytes((length as u16).to_be_bytes());
+    let sum = [talk.from.ip(), talk.to.ip()].into_iter().fold(sum, |mut sum, address| match address {
+        IpAddr::V4(v4) => sum.add_4bytes(v4.octets()),
+        IpAddr::V6(v6) => sum.add_16bytes(v6.octets()),
+    });
+    !sum.ones_complement().to_be()
 }
 
 /// An ICMP error about what was said, whole or not; sometimes with what it is about before it.

@@ -10,6 +10,7 @@ mod bench;
 mod beyond;
 mod dice;
 mod differential;
+mod egress;
 mod fixture;
 mod frame;
 mod generate;

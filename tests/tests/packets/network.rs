@@ -92,7 +92,7 @@ const PROHIBITED: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 3);
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 88, PHONES, 254);
 
 /// Host `host` of `subnet`, at `port`.
-const fn at(subnet: u8, host: u8, port: u16) -> SocketAddrV4 {
+pub const fn at(subnet: u8, host: u8, port: u16) -> SocketAddrV4 {
     SocketAddrV4::new(Ipv4Addr::new(10, 88, subnet, host), port)
 }
 

@@ -37,7 +37,6 @@ fn router() {
             ("bpffs_dir = §\"\"", "must be an absolute path", ""),
             ("bpffs_dir = §\"/a\\u0000b\"", "NUL", ""),
             ("control_socket = §[]", "must be a path such as", ""),
-            ("forward = §\"kernel\"", "`forward = \"kernel\"` is not supported yet", "write \"xdp\""),
             (
                 "forward = §\"xpd\"",
                 "`forward` cannot be `xpd`: expected one of \"xdp\", \"kernel\"",

@@ -8,7 +8,7 @@ use failover_user::config::model::{Family, Service};
 use super::{
     Answer, Endpoint, Model, Stop,
     parse::{self, Parsed, Part, Quoted},
-    rewrite::{Rewritten, Side},
+    rewrite::{Rewritten, Side, is_unfinished},
     route::{Way, route},
 };
 use crate::{fixture::Action, frame::Raw};
@@ -47,6 +47,9 @@ impl Model {
     fn segment(&mut self, packet: &Raw, parsed: &Parsed) -> Result<(Answer, Wish), Stop> {
         let (source, destination) = parse::ports(&packet.bytes, parsed)?;
         let wish = self.classify(parsed.protocol, source, destination)?;
+        if parsed.part == Part::Whole && is_unfinished(&packet.bytes, parsed) {
+            return Err(Stop { reason: Reason::LeftToEgress, target: Some(wish.target) });
+        }
         let way = way(packet, parsed, &wish)?;
         if let Some(endpoint) = wish.remember {
             self.memory.remember(source, endpoint, wish.target, destination);

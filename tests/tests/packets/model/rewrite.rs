@@ -127,6 +127,14 @@ impl<'a> Rewritten<'a> {
     }
 }
 
+/// Whether a checksum's field holds the sum of the pseudo-header, and no more: it is left to a device to finish.
+pub fn is_unfinished(bytes: &[u8], parsed: &Parsed) -> bool {
+    let at = parsed.payload + if parsed.protocol == UDP { 6 } else { 16 };
+    let (source, size) = address_at(parsed.ip, Side::Source, parsed.source.is_ipv4());
+    let tail = pseudo(parsed.protocol, parsed.end - parsed.payload);
+    word(bytes, at) == Some(!sum(bytes, &[(source, source + 2 * size)], &tail))
+}
+
 fn address_at(ip: usize, side: Side, v4: bool) -> (usize, usize) {
     let (first, length) = if v4 { (12, 4) } else { (8, 16) };
     (ip + first + if side == Side::Source { 0 } else { length }, length)
