@@ -9,7 +9,7 @@ use failover_common::{
 };
 
 use crate::{
-    forward, fragment, icmp, maps,
+    discovery, forward, fragment, icmp, maps,
     packet::Packet,
     parse::{
         eth,
@@ -30,6 +30,9 @@ pub fn visit(packet: &mut Packet) -> Result<End, End> {
         signalling(protocol, destination, source)?;
     }
     let link = eth::link(packet)?;
+    if link.discovery {
+        return Ok(discovery::steer(packet, &link));
+    }
     let ip = ip::ip(packet, &link)?;
     if let Fragment::Following(identification) = ip.fragment {
         return Ok(fragment::follow(packet, &link, ip, identification));

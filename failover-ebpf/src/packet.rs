@@ -2,7 +2,11 @@
 
 use core::ptr;
 
-use aya_ebpf::{EbpfContext as _, programs::XdpContext};
+use aya_ebpf::{
+    EbpfContext as _,
+    helpers::generated::{bpf_check_mtu, bpf_xdp_get_buff_len},
+    programs::XdpContext,
+};
 
 /// An access outside of the frame.
 pub struct OutOfBounds;
@@ -11,7 +15,11 @@ pub struct OutOfBounds;
 /// is not allowed" of an offset without a bound; five extension headers end before this one.
 const FURTHEST: usize = 0x3fff;
 
-/// The frame, from its Ethernet header on.
+/// Bytes of the largest frame without jumbo: 1500 behind a header with two VLAN tags.
+const USUAL: usize = 1522;
+
+/// The frame, from its Ethernet header on. A large one may lie in several buffers, of which the first alone can be read
+/// and written.
 pub struct Packet<'a> {
     ctx: &'a XdpContext,
 }
@@ -59,10 +67,45 @@ impl<'a> Packet<'a> {
         self.ctx.ingress_ifindex() as u32
     }
 
-    /// Bytes of the frame.
+    /// Bytes of the frame. One whose first buffer holds no more than a usual frame has is taken for such: asking the kernel
+    /// about every packet would cost what the fast way has not.
     #[inline(always)]
     pub fn len(&self) -> usize {
+        let first = self.first_len();
+        if first > USUAL { self.whole_len() } else { first }
+    }
+
+    /// Whether the frame has `end` bytes. Most frames lie in one buffer, and the kernel is not asked.
+    #[inline(always)]
+    pub fn holds(&self, end: usize) -> bool {
+        end <= self.first_len() || end <= self.whole_len()
+    }
+
+    /// Whether a frame that [`Self::holds`] `end` bytes has them in several buffers.
+    #[inline(always)]
+    pub fn is_scattered(&self, end: usize) -> bool {
+        end > self.first_len()
+    }
+
+    /// Whether an IP packet of `total_len` bytes is larger than any that its own device can have received: then it is
+    /// several that were merged (GRO), or are not parted yet (GSO), which only the kernel knows how to part.
+    #[inline(always)]
+    pub fn is_merged(&self, total_len: usize) -> bool {
+        let mut len = total_len as u32;
+        // SAFETY: the context is the program's own, and `len` lives beyond the call. 0 is the device of the context.
+        let answer = unsafe { bpf_check_mtu(self.context(), 0, &raw mut len, 0, 0) };
+        answer > 0
+    }
+
+    #[inline(always)]
+    fn first_len(&self) -> usize {
         self.ctx.data_end() - self.ctx.data()
+    }
+
+    #[inline(always)]
+    fn whole_len(&self) -> usize {
+        // SAFETY: the context is the program's own.
+        unsafe { bpf_xdp_get_buff_len(self.context().cast()) as usize }
     }
 
     /// Reads a `T` at `offset`.

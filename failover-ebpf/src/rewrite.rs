@@ -26,6 +26,19 @@ pub fn segment(packet: &mut Packet, plan: &Plan, l4: &L4) -> Result<(), OutOfBou
     hop(packet, plan, addresses)
 }
 
+/// A discovery: like any segment, and with the hop limit of `plan.ip` in place of its own. The kernel, where it is to
+/// forward it, does so only with a frame that was sent to its own `station`. A function of its own, as the next but one.
+#[inline(never)]
+pub fn discovery(packet: &mut Packet, plan: &Plan, l4: &L4, station: [u16; 3]) -> Result<(), OutOfBounds> {
+    let (ip, at) = (plan.ip, plan.ip.offset + ipv4::TTL);
+    // With the protocol, and the checksum behind it.
+    let [old, sum] = packet.read::<[u16; 2]>(at)?;
+    let new = u16::from_ne_bytes([ip.hop_limit, ip.protocol]);
+    packet.write(at, [new, Difference::none().word(old, new).apply(sum)])?;
+    packet.write(eth::DESTINATION, station)?;
+    segment(packet, plan, l4)
+}
+
 /// A fragment without ports: an address. The first fragment's checksum is that of the whole datagram.
 #[inline(always)]
 pub fn fragment(packet: &mut Packet, plan: &Plan) -> Result<(), OutOfBounds> {

@@ -40,7 +40,7 @@ pub fn parse(packet: &Packet, offset: usize, into: &mut MaybeUninit<Ip>) -> Resu
     if total_len < LEN {
         return Err(Reason::MalformedIp);
     }
-    if offset + total_len > packet.len() {
+    if !packet.holds(offset + total_len) {
         return Err(Reason::Truncated);
     }
     if protocol != key::UDP && protocol != key::TCP && protocol != key::ICMP {

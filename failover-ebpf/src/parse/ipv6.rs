@@ -48,7 +48,7 @@ pub fn parse(packet: &Packet, offset: usize, into: &mut MaybeUninit<Ip>) -> Resu
         return Err(Reason::MalformedIp);
     }
     let total_len = LEN + u16::from_be(header[2]) as usize;
-    if offset + total_len > packet.len() {
+    if !packet.holds(offset + total_len) {
         return Err(Reason::Truncated);
     }
     let (source, destination) = (address(&header, SOURCE / 2), address(&header, DESTINATION / 2));

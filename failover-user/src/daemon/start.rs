@@ -88,9 +88,12 @@ impl Started {
             if self.dataplane.attachment(&interface.name).is_none() {
                 self.dataplane.attach(&interface.name, interface.mode)?;
                 self.attached.push(interface.name.clone());
+            } else if let Err(error) = self.dataplane.make_ready(&interface.name, interface.mode) {
+                // It runs, and was attached by a daemon that did not look.
+                tracing::warn!(interface = interface.name, %error, "the device is not as it should be");
             }
         }
-        Ok(())
+        self.dataplane.follow(&self.devices.borrow())
     }
 
     /// Takes back what this start attached, and everything where nothing was there before.
