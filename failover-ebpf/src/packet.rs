@@ -2,11 +2,7 @@
 
 use core::ptr;
 
-use aya_ebpf::{
-    EbpfContext as _,
-    helpers::generated::{bpf_check_mtu, bpf_xdp_get_buff_len},
-    programs::XdpContext,
-};
+use aya_ebpf::{EbpfContext as _, helpers::generated::bpf_xdp_get_buff_len, programs::XdpContext};
 
 /// An access outside of the frame.
 pub struct OutOfBounds;
@@ -85,16 +81,6 @@ impl<'a> Packet<'a> {
     #[inline(always)]
     pub fn is_scattered(&self, end: usize) -> bool {
         end > self.first_len()
-    }
-
-    /// Whether an IP packet of `total_len` bytes is larger than any that its own device can have received: then it is
-    /// several that were merged (GRO), or are not parted yet (GSO), which only the kernel knows how to part.
-    #[inline(always)]
-    pub fn is_merged(&self, total_len: usize) -> bool {
-        let mut len = total_len as u32;
-        // SAFETY: the context is the program's own, and `len` lives beyond the call. 0 is the device of the context.
-        let answer = unsafe { bpf_check_mtu(self.context(), 0, &raw mut len, 0, 0) };
-        answer > 0
     }
 
     #[inline(always)]

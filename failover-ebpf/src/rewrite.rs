@@ -27,7 +27,8 @@ pub fn segment(packet: &mut Packet, plan: &Plan, l4: &L4) -> Result<(), OutOfBou
 }
 
 /// A discovery: like any segment, and with the hop limit of `plan.ip` in place of its own. The kernel, where it is to
-/// forward it, does so only with a frame that was sent to its own `station`. A function of its own, as the next but one.
+/// forward it, does so only with a frame that was sent to its own `station`; elsewhere that is written over. A function of
+/// its own, because the stack has 512 bytes.
 #[inline(never)]
 pub fn discovery(packet: &mut Packet, plan: &Plan, l4: &L4, station: [u16; 3]) -> Result<(), OutOfBounds> {
     let (ip, at) = (plan.ip, plan.ip.offset + ipv4::TTL);

@@ -20,6 +20,8 @@ pub const QUICK_PROBE: &str =
 pub struct Settings {
     /// `[router] interfaces`.
     pub interfaces: Vec<String>,
+    /// The `mode` of each.
+    pub mode: &'static str,
     /// `[router] control_socket`.
     pub control_socket: PathBuf,
     /// `[router] state_dir`.
@@ -107,6 +109,7 @@ impl Settings {
     pub fn empty(lab: &Lab) -> Self {
         Self {
             interfaces: lab.interfaces().map(str::to_owned).to_vec(),
+            mode: "auto",
             control_socket: lab.dir().join("control.sock"),
             state_dir: lab.dir().join("state"),
             bpffs_dir: lab.bpffs_dir(),
@@ -144,7 +147,13 @@ impl Settings {
 impl std::fmt::Display for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "[router]")?;
-        writeln!(f, "interfaces     = {:?}", self.interfaces)?;
+        if self.mode == "auto" {
+            writeln!(f, "interfaces     = {:?}", self.interfaces)?;
+        } else {
+            let table = |name: &String| format!("{{ name = {name:?}, mode = \"{}\" }}", self.mode);
+            let tables: Vec<String> = self.interfaces.iter().map(table).collect();
+            writeln!(f, "interfaces     = [{}]", tables.join(", "))?;
+        }
         writeln!(f, "control_socket = \"{}\"", self.control_socket.display())?;
         writeln!(f, "state_dir      = \"{}\"", self.state_dir.display())?;
         writeln!(f, "bpffs_dir      = \"{}\"", self.bpffs_dir.display())?;

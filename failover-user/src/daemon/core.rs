@@ -79,7 +79,7 @@ impl Core {
     ) -> anyhow::Result<Self> {
         let config = started.config().clone();
         let interfaces = config.router.interfaces.iter().map(|interface| interface.name.as_str());
-        let odd = dataplane::warnings(interfaces, &config.targets, &started.devices.borrow());
+        let odd = dataplane::warnings(interfaces, &config.targets);
         for reason in started.loaded().warnings.iter().cloned().chain(odd) {
             tracing::warn!("{reason}");
             journal.record(Draft { kind: "warning".into(), reason: Some(reason), ..Draft::default() });

@@ -27,6 +27,12 @@ pub fn make_ready(pins: &Pins, name: &str, mode: Mode) -> Result<(), Error> {
     if let Some(refusal) = refusal(device, &devices, mode) {
         return Err(refusal);
     }
+    if device.kind.as_deref() == Some("veth") {
+        tracing::warn!(
+            interface = name,
+            "a veth: what its far end leaves to its card, such as VLAN tags (txvlan), is not in the frames, and cannot be seen from here"
+        );
+    }
     leave_tags(pins, device, mode)
 }
 

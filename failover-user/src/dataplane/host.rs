@@ -2,21 +2,13 @@
 
 use std::fs;
 
-use super::netdev::Devices;
 use crate::config::model::{Family, Target};
 
 /// What is odd about the router for these targets, in sentences that say what to do.
-pub fn warnings<'a>(
-    interfaces: impl Iterator<Item = &'a str>,
-    targets: &[Target],
-    devices: &Devices,
-) -> Vec<String> {
+pub fn warnings<'a>(interfaces: impl Iterator<Item = &'a str>, targets: &[Target]) -> Vec<String> {
     let steered = |family: Family| targets.iter().any(|target| target.addresses.of(family).is_some());
-    let (mut warnings, mut pairs) = (Vec::new(), Vec::new());
+    let mut warnings = Vec::new();
     for name in interfaces {
-        if devices.named(name).is_some_and(|device| device.kind.as_deref() == Some("veth")) {
-            pairs.push(name);
-        }
         for family in Family::ALL.into_iter().filter(|family| steered(*family)) {
             if setting(family, name, "forwarding") == Some(0) {
                 warnings.push(format!(
@@ -35,12 +27,6 @@ pub fn warnings<'a>(
                 "{name} filters by reverse path strictly, which drops a backup's answers under the target's address where the kernel forwards them: sysctl -w net.ipv4.conf.{name}.rp_filter=2"
             ));
         }
-    }
-    if !pairs.is_empty() {
-        warnings.push(format!(
-            "{}: a veth whose far end leaves checksums or VLAN tags to its card hands them over unfinished, which cannot be seen from here, and a packet that is rewritten then is spoilt: at the far end, ethtool -K DEV tx off txvlan off",
-            pairs.join(", ")
-        ));
     }
     warnings
 }

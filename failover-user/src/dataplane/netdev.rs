@@ -48,6 +48,15 @@ pub struct Device {
     pub parent: Option<u32>,
 }
 
+impl Device {
+    /// Whether a frame to a group is one for the kernel, whatever address the program gives it: a veth in native mode keeps
+    /// what its far end has found, and nothing that was sent to a group is forwarded.
+    pub fn knows_groups(&self) -> bool {
+        let generic = self.xdp.is_some_and(|(mode, _)| mode == Mode::Generic);
+        self.kind.as_deref() == Some("veth") && !generic
+    }
+}
+
 /// What is known of the devices.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Devices {

@@ -129,7 +129,8 @@ impl Dataplane {
     pub fn follow(&mut self, devices: &Devices) -> Result<(), Error> {
         self.redirect_to(&devices.redirectable)?;
         let attached = self.links.keys().filter_map(|name| devices.named(name));
-        let stations = attached.filter_map(|device| Some((device.index, device.mac?))).collect();
+        let forwards = attached.filter(|device| !device.knows_groups());
+        let stations = forwards.filter_map(|device| Some((device.index, device.mac?))).collect();
         self.stand_at(&stations)
     }
 

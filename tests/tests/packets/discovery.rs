@@ -5,7 +5,7 @@ use failover_common::{reason::Reason, value::Availability};
 
 use crate::{
     fixture::{Action, Fixture, Way::*, expect, give_back, leave, rewritten, steer},
-    frame::{Frame, IP, L4, Macs, Raw, tcp_data, tcp_syn, udp},
+    frame::{Frame, IP, L4, Macs, Raw, tcp_syn, udp},
     network::*,
 };
 
@@ -122,7 +122,7 @@ fn not_for_us() -> Vec<Fixture> {
         leave("another group with the same Ethernet address", to(other_group), Reason::LinkBroadcast),
         leave("another port of the group", to(port(DISCOVERY, RAS)), Reason::LinkBroadcast),
         leave("an INVITE in the group's frame", to(PARIS), Reason::LinkBroadcast),
-        leave("TCP to the group", sent_to_group(tcp_syn(PHONE, DISCOVERY)), Reason::LinkBroadcast),
+        leave("TCP to the group", sent_to_group(tcp_syn(OTHER_PHONE, DISCOVERY)), Reason::LinkBroadcast),
         leave("the first part of a question", part, Reason::LinkBroadcast),
         leave("a later part of a question", later, Reason::LinkBroadcast),
         leave("IPv6 in the group's frame", question(PHONE).ethertype(0x86dd), Reason::LinkBroadcast),
@@ -137,7 +137,6 @@ const LARGE: [u8; 6000] = [b'x'; 6000];
 
 fn large() -> Vec<Fixture> {
     let large = |frame: Frame| frame.payload(&LARGE);
-    let merged = |frame: Frame| frame.payload(&[b'x'; 20_000]);
     vec![
         steer(
             "in several buffers, to a device that takes them",
@@ -156,11 +155,6 @@ fn large() -> Vec<Fixture> {
             Reason::TooBig,
         )
         .about(PARIS),
-        give_back(
-            "segments that were merged are parted by the kernel",
-            merged(tcp_data(PARIS_BACKUP, PHONE)),
-            expect(Kernel, merged(tcp_data(PARIS, PHONE))),
-        ),
         leave("in several buffers, and not for us", large(udp(PHONE, port(PARIS, 9))), Reason::NotSignalling),
         leave("longer than all its buffers", large(udp(PHONE, PARIS)).cut(6000), Reason::Truncated),
     ]

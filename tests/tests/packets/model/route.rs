@@ -33,9 +33,7 @@ pub fn route(parsed: &Parsed, ingress: u8, destination: IpAddr, back: bool) -> R
         Hop::Link { subnet, mac } => (subnet, mac),
     };
     if parsed.total() > network::mtu(egress) {
-        // What is larger than its own device can have received is several packets, for the kernel to part.
-        let is_one = parsed.total() <= network::mtu(ingress);
-        return if back && is_one && !parsed.may_be_cut { Err(Reason::TooBig) } else { Ok(Way::Kernel) };
+        return if back && !parsed.may_be_cut { Err(Reason::TooBig) } else { Ok(Way::Kernel) };
     }
     let retagged = parsed.tagged && egress != ingress;
     let redirects = if parsed.end > FIRST_BUFFER {
