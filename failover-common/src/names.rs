@@ -35,11 +35,17 @@ pub const ANSWERED: &str = "ANSWERED";
 pub const FRAGMENTS: &str = "FRAGMENTS";
 /// [`crate::key::EndpointKey`] of the daemon's own probe sockets: never touched.
 pub const PROBES: &str = "PROBES";
-/// The devices that can take a redirected frame, by interface index.
+/// The devices that can take a redirected frame, by interface index; and again by index | [`SCATTERED`], where they take
+/// frames in several buffers.
 pub const DEVICES: &str = "DEVICES";
 /// One u32: another number whenever the router's routes, rules, neighbours or devices have changed, so that next hops
 /// which were kept are looked up again; 0: none may be kept.
 pub const EPOCH: &str = "EPOCH";
+/// Index of an interface on which the program is attached → [`crate::value::Station`].
+pub const STATIONS: &str = "STATIONS";
+/// Place in the order of the configuration → [`crate::key::EndpointKey`] of the RAS service of a target that a phone may find
+/// when it asks for any gatekeeper.
+pub const DISCOVERIES: &str = "DISCOVERIES";
 /// `target id × REASON_SLOTS + reason` → [`crate::value::Counter`], per CPU. Target id 0 is "no target".
 pub const COUNTERS: &str = "COUNTERS";
 /// Target id → the generation whose first steered packet was announced.
@@ -74,5 +80,11 @@ pub const MARK: u32 = 0x0800_0000;
 pub const MAX_BACKUPS: u32 = 8;
 /// Counter slots per target; a [`crate::reason::Reason`] is below this.
 pub const REASON_SLOTS: u32 = 64;
+/// Where a phone asks for any gatekeeper: the group, and the UDP port (H.225.0 §7.8).
+pub const DISCOVERY: ([u8; 4], u16) = ([224, 0, 1, 41], 1718);
+/// The most targets whose backups answer phones that look for any gatekeeper.
+pub const MOST_DISCOVERIES: u32 = 8;
+/// In a key of [`DEVICES`]; no interface index has it, since those are positive `int`s.
+pub const SCATTERED: u32 = 1 << 31;
 /// Datagrams in fragments that are known at a time; the least recently used makes room.
 pub const FRAGMENT_SLOTS: u32 = 4096;

@@ -29,7 +29,7 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// Passed: shorter than its own headers say, or than they must be.
+    /// Passed: shorter than its own headers say, or than they must be; or they are not all in the frame's first buffer.
     Truncated = 1, "truncated";
     /// Passed: not IP (another EtherType, or more than two VLAN tags).
     NotIp = 2, "not-ip";

@@ -215,6 +215,16 @@ impl FragmentWay {
     pub const SOURCE: u32 = 1;
 }
 
+/// The Ethernet address of one of the router's devices.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Station {
+    /// As words of a frame.
+    pub mac: [u16; 3],
+    /// Zero.
+    pub reserved: u16,
+}
+
 /// Packets and bytes (bytes of the whole frame).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -247,6 +257,7 @@ const _: () = assert!(size_of::<Origin>() == 24);
 const _: () = assert!(size_of::<Endpoint>() == 36);
 const _: () = assert!(size_of::<Flow>() == 16);
 const _: () = assert!(size_of::<FragmentWay>() == 32);
+const _: () = assert!(size_of::<Station>() == 8);
 const _: () = assert!(size_of::<Counter>() == 16);
 
 #[cfg(feature = "user")]
@@ -265,6 +276,8 @@ mod pod {
     unsafe impl aya::Pod for super::Flow {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::FragmentWay {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::Station {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::Counter {}
     // SAFETY: `repr(transparent)` over an array of integers: any bytes are valid.

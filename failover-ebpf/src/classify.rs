@@ -9,7 +9,7 @@ use failover_common::{
 };
 
 use crate::{
-    forward, fragment,
+    discovery, forward, fragment,
     hook::{self, May},
     icmp, maps,
     packet::{Frame, Packet},
@@ -27,13 +27,17 @@ use crate::{
 
 /// A packet's visit: three kinds of packets, of which the first two are rare.
 #[inline(always)]
-pub fn visit(packet: &mut Packet<impl Frame>) -> Result<End, End> {
+pub fn visit<F: Frame>(packet: &mut Packet<F>) -> Result<End, End> {
     let mut ports = Ports::UNKNOWN;
     if let Some((protocol, source, destination)) = glance::ports(packet) {
         ports = signalling(protocol, destination, source)?;
     }
     let link = eth::link(packet)?;
     let ip = ip::ip(packet, &link, ports)?;
+    if link.discovery {
+        discovery::is_question::<F>(ip)?;
+        return Ok(segment(packet, &link, ip));
+    }
     if let Fragment::Following(identification) = ip.fragment {
         return Ok(fragment::follow(packet, &link, ip, identification));
     }
@@ -70,11 +74,17 @@ fn steer_segment<F: Frame>(packet: &mut Packet<F>, link: &Link, ip: &'static Ip)
     }
     let plan = forward::plan(packet, link, ip, (l4.source, l4.destination), wish)?;
     let towards = matches!(wish.change.side, Side::Destination);
+    if ip.discovery {
+        discovery::may_leave(packet, &plan)?;
+    }
     if towards {
         steer::remember::<F>(ip, &l4, wish)?;
     }
     if let Fragment::First(identification) = ip.fragment {
         fragment::remember::<F>(ip, identification, wish)?;
+    }
+    if ip.discovery {
+        discovery::refresh(packet, &plan).map_err(|_| plan.spoilt())?;
     }
     let written = if F::EGRESS {
         rewrite::segment_apart(packet, &plan, &l4)
@@ -88,44 +98,52 @@ fn steer_segment<F: Frame>(packet: &mut Packet<F>, link: &Link, ip: &'static Ip)
     Ok(plan.done())
 }
 
-/// To a service, or from a backup? Keeps a wish. A function of its own, as above.
-#[inline(never)]
+/// To a service, or from a backup? Keeps a wish.
+#[inline(always)]
 fn classify<F: Frame>(packet: &Packet<F>, ip: &Ip, l4: &L4) -> Result<(), End> {
     let ports = match ip.ports {
         Ports::UNKNOWN => signalling(ip.protocol, l4.destination, l4.source)?,
         ports => ports,
     };
     let may = May::with_segment(packet, ip, l4);
+    let from = ports.from() && may.give_back;
     let mut stop = End::from(Reason::NotOurs);
     if ports.to() && may.steer {
-        let key = EndpointKey::new(ip.destination.bytes(), l4.destination, ip.protocol);
-        // SAFETY: the element is read before the program ends, and RCU keeps it until then.
-        if let Some(service) = unsafe { maps::SERVICES.get(key) } {
-            match steer::to_service::<F>(ip, l4, service) {
-                // One target may be another one's client: then this may be a backup's answer to it.
-                Err(passed)
-                    if ports.from()
-                        && passed.reason() == Reason::PrimaryServes as u32
-                        && service.backups.may_hold(ip.source.0) =>
-                {
-                    stop = passed;
-                }
-                decided => return decided,
-            }
+        match to_service::<F>(ip, l4) {
+            Err(passed) if from && passed.may_be_another_ones() => stop = passed.of_nobody_else(),
+            decided => return decided,
         }
     }
-    if ports.from() && may.give_back {
-        let key = EndpointKey::new(ip.source.bytes(), l4.source, ip.protocol);
-        // SAFETY: as above.
-        if let Some(endpoint) = unsafe { maps::BACKUPS.get(key) } {
-            trace::note(|trace| {
-                trace.known |= Trace::BACKUP;
-                trace.endpoint = endpoint.id;
-            });
-            return steer::from_backup::<F>(ip, l4, endpoint);
-        }
+    if from { from_backup::<F>(ip, l4, stop) } else { Err(stop) }
+}
+
+/// To the service that has the packet's destination. A function of its own, as above.
+#[inline(never)]
+fn to_service<F: Frame>(ip: &Ip, l4: &L4) -> Result<(), End> {
+    let mut key = EndpointKey::new(ip.destination.bytes(), l4.destination, ip.protocol);
+    if ip.discovery {
+        discovery::choose(l4, &mut key)?;
     }
-    Err(stop)
+    // SAFETY: the element is read before the program ends, and RCU keeps it until then.
+    let service = unsafe { maps::SERVICES.get(key) }.ok_or(End::from(Reason::NotOurs).or_another_ones())?;
+    steer::to_service::<F>(ip, l4, service).map_err(|stop| {
+        let primary = stop.reason() == Reason::PrimaryServes as u32;
+        // One target may be another one's client: then this may be a backup's answer to it.
+        if primary && service.backups.may_hold(ip.source.0) { stop.or_another_ones() } else { stop }
+    })
+}
+
+/// From the backup that has the packet's source; else it ends as `stop` says. A function of its own, as above.
+#[inline(never)]
+fn from_backup<F: Frame>(ip: &Ip, l4: &L4, stop: End) -> Result<(), End> {
+    let key = EndpointKey::new(ip.source.bytes(), l4.source, ip.protocol);
+    // SAFETY: as above.
+    let endpoint = unsafe { maps::BACKUPS.get(key) }.ok_or(stop)?;
+    trace::note(|trace| {
+        trace.known |= Trace::BACKUP;
+        trace.endpoint = endpoint.id;
+    });
+    steer::from_backup::<F>(ip, l4, endpoint)
 }
 
 /// Which of a packet's two ports are signalling ports.

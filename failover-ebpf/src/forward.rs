@@ -125,9 +125,10 @@ fn route(
     };
     let hop = hop::slot(destination).ok_or(Reason::NoRoute)?;
     let stamp = Stamp::now();
+    let scattered = packet.is_scattered(ip.offset + ip.total_len);
     if hop.is_known(destination, ingress, stamp, ip.total_len)
         && takes(link, ip, ingress, hop.egress)
-        && maps::DEVICES.redirect(hop.egress, 0).is_ok()
+        && maps::redirect(hop.egress, scattered)
     {
         trace::route(change, KNOWN, hop.egress);
         return Ok(Some(hop));
@@ -135,7 +136,7 @@ fn route(
     let fib = ask(packet, ip, ports, change)?;
     if let Some(fib) = fib
         && takes(link, ip, ingress, fib.ifindex)
-        && maps::DEVICES.redirect(fib.ifindex, 0).is_ok()
+        && maps::redirect(fib.ifindex, scattered)
     {
         hop.keep(destination, ingress, stamp, fib);
         return Ok(Some(hop));

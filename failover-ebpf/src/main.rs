@@ -2,7 +2,8 @@
 //!
 //! A packet's way is `parse` → `classify` (is it ours, and what is to be done) → `steer`, `fragment` or `icmp` (who
 //! gets it, and the flow's memory) → `forward` (where it leaves) → `rewrite`. Until `rewrite` nothing is written, and whatever is unknown passes; from
-//! then on whatever fails is dropped, so that half a rewrite is never sent. `record` counts, or, in the
+//! then on whatever fails is dropped, so that half a rewrite is never sent. `discovery` is that way for the one packet that
+//! is sent to a group. `record` counts, or, in the
 //! twin of `failover explain`, `trace` says what was found.
 #![no_std]
 #![no_main]
@@ -10,6 +11,7 @@
 #![allow(missing_docs, clippy::needless_pass_by_value)]
 
 mod classify;
+mod discovery;
 mod encap;
 mod flows;
 mod forward;
@@ -50,7 +52,7 @@ enum Verdict {
 }
 
 /// The router's program: on every interface that signalling passes.
-#[xdp]
+#[xdp(frags)]
 pub fn failover_xdp(ctx: XdpContext) -> u32 {
     let mut packet = Packet::new(&ctx);
     match walk(&mut packet) {
@@ -74,7 +76,7 @@ pub fn failover_egress(ctx: TcContext) -> i32 {
 
 /// Passes everything: for the far end of a veth pair, which can only receive redirected frames while it has a
 /// program of its own.
-#[xdp]
+#[xdp(frags)]
 pub fn failover_pass(_: XdpContext) -> u32 {
     xdp_action::XDP_PASS
 }

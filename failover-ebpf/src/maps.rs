@@ -11,9 +11,12 @@ use aya_ebpf::{
 };
 use failover_common::{
     key::{EndpointKey, FlowKey, FragmentKey, HostKey, TCP},
-    names::{FRAGMENT_SLOTS, LEAST_NEXT_HOPS, PROBING},
+    names::{FRAGMENT_SLOTS, LEAST_NEXT_HOPS, MOST_DISCOVERIES, PROBING, SCATTERED},
     trace::Trace,
-    value::{Availability, Counter, Endpoint, Flow, FragmentWay, Hosts, Origin, PortBitmap, Server, Service},
+    value::{
+        Availability, Counter, Endpoint, Flow, FragmentWay, Hosts, Origin, PortBitmap, Server, Service,
+        Station,
+    },
 };
 
 use crate::{
@@ -75,9 +78,18 @@ pub static FRAGMENTS: LruHashMap<FragmentKey, FragmentWay> = LruHashMap::with_ma
 #[map]
 pub static PROBES: HashMap<EndpointKey, u32> = HashMap::with_max_entries(64, 0);
 
-/// Written by the daemon alone.
+/// Written by the daemon alone. A device that takes frames in several buffers has two places: that of its index, and
+/// that of its index with `SCATTERED`.
 #[map]
-pub static DEVICES: DevMapHash = DevMapHash::with_max_entries(256, 0);
+pub static DEVICES: DevMapHash = DevMapHash::with_max_entries(512, 0);
+
+/// Written by the daemon alone; an element is replaced whole (RCU).
+#[map]
+pub static STATIONS: HashMap<u32, Station> = HashMap::with_max_entries(256, 0);
+
+/// Written by the daemon alone; an element is replaced whole (RCU).
+#[map]
+pub static DISCOVERIES: HashMap<u32, EndpointKey> = HashMap::with_max_entries(MOST_DISCOVERIES, 0);
 
 /// Written by the daemon alone, one aligned 4-byte store each.
 #[map]
@@ -135,6 +147,14 @@ pub fn place<T>(map: &PerCpuArray<MaybeUninit<T>>) -> Option<&'static mut MaybeU
 pub fn fib() -> Option<&'static mut Fib> {
     // SAFETY: as in `place`; plain words, so that any bytes are valid.
     FIB.get_ptr_mut(0).map(|fib| unsafe { &mut *fib })
+}
+
+/// Has the frame leave by this device, where that takes redirected frames, or, where it lies in several buffers
+/// (`scattered`), such.
+#[inline(always)]
+pub fn redirect(ifindex: u32, scattered: bool) -> bool {
+    let place = if scattered { ifindex | SCATTERED } else { ifindex };
+    DEVICES.redirect(place, 0).is_ok()
 }
 
 /// Who serves `target`; the primary where the map has no such row.

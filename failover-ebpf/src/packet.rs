@@ -5,7 +5,7 @@ use core::ptr;
 use aya_ebpf::{
     EbpfContext,
     bindings::{BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR},
-    helpers::bpf_skb_store_bytes,
+    helpers::{bpf_skb_store_bytes, generated::bpf_xdp_get_buff_len},
     programs::{TcContext, XdpContext},
 };
 use failover_common::{checksum::Difference, key};
@@ -17,7 +17,10 @@ pub struct OutOfBounds;
 /// is not allowed" of an offset without a bound; five extension headers end before this one.
 const FURTHEST: usize = 0x3fff;
 
-/// The frame, from its Ethernet header on.
+/// Bytes of the largest frame without jumbo: 1500 behind a header with two VLAN tags.
+const USUAL: usize = 1522;
+
+/// The frame, from its Ethernet header on. A large one may lie in several buffers, of which the first alone can be read.
 pub struct Packet<'a, F: Frame = XdpContext> {
     frame: &'a F,
 }
@@ -53,7 +56,7 @@ pub trait Frame: EbpfContext + Sized {
     /// Where it ends.
     fn end(&self) -> usize;
     /// Bytes of the frame, readable or not.
-    fn len(&self) -> usize;
+    fn whole_len(&self) -> usize;
     /// Index of the interface on which it came in; 0: this machine made it.
     fn ingress(&self) -> u32;
     /// Whether a VLAN tag goes with it that is not in it.
@@ -86,8 +89,9 @@ impl Frame for XdpContext {
     }
 
     #[inline(always)]
-    fn len(&self) -> usize {
-        self.data_end() - self.data()
+    fn whole_len(&self) -> usize {
+        // SAFETY: the context is the program's own.
+        unsafe { bpf_xdp_get_buff_len(self.as_ptr().cast()) as usize }
     }
 
     #[inline(always)]
@@ -142,7 +146,7 @@ impl Frame for TcContext {
     }
 
     #[inline(always)]
-    fn len(&self) -> usize {
+    fn whole_len(&self) -> usize {
         self.skb.len() as usize
     }
 
@@ -222,10 +226,29 @@ impl<'a, F: Frame> Packet<'a, F> {
         self.frame.is_tagged()
     }
 
-    /// Bytes of the frame.
+    /// Bytes of the frame. One on its way in whose first buffer holds no more than a usual frame has is taken for such:
+    /// asking the kernel about every packet would cost what the fast way has not.
     #[inline(always)]
     pub fn len(&self) -> usize {
-        self.frame.len()
+        let first = self.readable();
+        if F::EGRESS || first > USUAL { self.frame.whole_len() } else { first }
+    }
+
+    /// Whether the frame has `end` bytes. Most frames lie in one buffer, and the kernel is not asked.
+    #[inline(always)]
+    pub fn holds(&self, end: usize) -> bool {
+        end <= self.readable() || end <= self.frame.whole_len()
+    }
+
+    /// Whether a frame on its way in, which [`Self::holds`] `end` bytes, has them in several buffers.
+    #[inline(always)]
+    pub fn is_scattered(&self, end: usize) -> bool {
+        !F::EGRESS && end > self.readable()
+    }
+
+    #[inline(always)]
+    fn readable(&self) -> usize {
+        self.frame.end() - self.frame.start()
     }
 
     /// Reads a `T` at `offset`.
@@ -269,7 +292,7 @@ impl Packet<'_, TcContext> {
     #[inline(always)]
     pub fn unfold(&mut self) {
         let len = self.len();
-        if self.frame.end() - self.frame.start() < Self::LEAST_READABLE && len > Self::LEAST_READABLE {
+        if self.readable() < Self::LEAST_READABLE && len > Self::LEAST_READABLE {
             let _ = self.frame.pull_data(Self::READABLE.min(len as u32));
         }
     }

@@ -16,6 +16,7 @@ use crate::{
 /// ```text
 /// bits  0..16  the reason, never 0
 /// bits 16..18  what becomes of the packet: 0 it passes, 1 it is thrown away, 2 it is redirected
+/// bit  18      within a stage: it may still be a backup's packet, and end otherwise
 /// bits 32..64  target id; 0 where no target is concerned
 /// ```
 #[derive(Clone, Copy)]
@@ -31,6 +32,7 @@ impl From<Reason> for End {
 impl End {
     const DROP: u64 = 1 << 16;
     const REDIRECT: u64 = 2 << 16;
+    const ANOTHER_ONES: u64 = 1 << 18;
 
     /// A packet about `target` goes on to the kernel.
     #[inline(always)]
@@ -56,6 +58,24 @@ impl End {
             Some(bits) => Self(bits),
             None => Self(NonZeroU64::MIN),
         }
+    }
+
+    /// The packet may still be another one's than the target's.
+    #[inline(always)]
+    pub const fn or_another_ones(self) -> Self {
+        Self::new(self.0.get() | Self::ANOTHER_ONES)
+    }
+
+    /// Whether it may.
+    #[inline(always)]
+    pub const fn may_be_another_ones(self) -> bool {
+        self.0.get() & Self::ANOTHER_ONES != 0
+    }
+
+    /// It is not.
+    #[inline(always)]
+    pub const fn of_nobody_else(self) -> Self {
+        Self::new(self.0.get() & !Self::ANOTHER_ONES)
     }
 
     /// A visit's end, wherever it came.

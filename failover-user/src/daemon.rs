@@ -10,6 +10,7 @@
 //! the last decisions, and the next daemon adopts them. So does a death of any other kind.
 
 mod core;
+mod discovery;
 mod fleet;
 mod kernel_events;
 mod lived;

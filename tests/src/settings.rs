@@ -22,6 +22,8 @@ pub struct Settings {
     pub interfaces: Vec<String>,
     /// Those of them that have `mode = "generic"`.
     pub generic: Vec<String>,
+    /// The `mode` of each.
+    pub mode: &'static str,
     /// `[router] control_socket`.
     pub control_socket: PathBuf,
     /// `[router] state_dir`.
@@ -112,6 +114,7 @@ impl Settings {
         Self {
             interfaces: lab.interfaces().map(str::to_owned).to_vec(),
             generic: Vec::new(),
+            mode: "auto",
             control_socket: lab.dir().join("control.sock"),
             state_dir: lab.dir().join("state"),
             bpffs_dir: lab.bpffs_dir(),
@@ -151,10 +154,8 @@ impl std::fmt::Display for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "[router]")?;
         let interface = |name: &String| {
-            if self.generic.contains(name) {
-                return format!("{{ name = {name:?}, mode = \"generic\" }}");
-            }
-            format!("{name:?}")
+            let mode = if self.generic.contains(name) { "generic" } else { self.mode };
+            format!("{{ name = {name:?}, mode = \"{mode}\" }}")
         };
         let interfaces: Vec<_> = self.interfaces.iter().map(interface).collect();
         writeln!(f, "interfaces     = [{}]", interfaces.join(", "))?;

@@ -17,6 +17,9 @@ const MOST_TAGS: usize = 2;
 /// In the first byte of a destination address: a group of stations, broadcast included (IEEE 802).
 const GROUP: u8 = 0x01;
 
+/// Of 224.0.1.41, where a phone asks for any gatekeeper (RFC 1112 §6.4).
+const DISCOVERY: [u8; 6] = [0x01, 0x00, 0x5e, 0x00, 0x01, 0x29];
+
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
 const VLAN: u16 = 0x8100;
@@ -32,9 +35,11 @@ pub struct Link {
     pub family: Family,
     /// Whether there are VLAN tags before it.
     pub tagged: bool,
+    /// Whether it goes to the group in which phones ask for any gatekeeper, or to another that shares its address.
+    pub discovery: bool,
 }
 
-/// A frame to one station, with IP in it.
+/// A frame to one station, or to those that answer a discovery, with IP in it.
 #[inline(always)]
 pub fn link(packet: &Packet<impl Frame>) -> Result<Link, Reason> {
     let mut at = ETHERTYPE;
@@ -53,10 +58,16 @@ pub fn link(packet: &Packet<impl Frame>) -> Result<Link, Reason> {
         _ => return Err(Reason::NotIp),
     };
     let [first, _]: [u8; 2] = packet.read(DESTINATION).map_err(|_| Reason::Truncated)?;
-    if first & GROUP != 0 {
+    let discovery = first & GROUP != 0;
+    if discovery && (family == Family::V6 || !is_discovery(packet)) {
         return Err(Reason::LinkBroadcast);
     }
-    Ok(Link { payload: at + 2, family, tagged: at != ETHERTYPE })
+    Ok(Link { payload: at + 2, family, tagged: at != ETHERTYPE, discovery })
+}
+
+#[inline(always)]
+fn is_discovery(packet: &Packet<impl Frame>) -> bool {
+    packet.read::<[u8; 6]>(DESTINATION).is_ok_and(|to| to == DISCOVERY)
 }
 
 #[inline(always)]

@@ -5,6 +5,7 @@ use failover_common::reason::Reason;
 use super::{Family, eth::Link, ipv4, ipv6};
 use crate::{
     classify::Ports,
+    discovery::FRESH,
     maps,
     packet::{Frame, Packet},
 };
@@ -74,6 +75,8 @@ pub struct Ip {
     pub divisible: bool,
     /// Whether every router on the way has to look into it (RFC 8200 §4.3): it is the kernel that forwards it.
     pub hop_by_hop: bool,
+    /// Whether it may be a gatekeeper discovery: it came to their group's Ethernet address.
+    pub discovery: bool,
     /// Which of the ports are signalling ports, if a glance has told.
     pub ports: Ports,
 }
@@ -101,6 +104,10 @@ pub fn ip(packet: &Packet<impl Frame>, link: &Link, ports: Ports) -> Result<&'st
     // SAFETY: either parser has written it whole.
     let ip = unsafe { slot.assume_init_mut() };
     ip.ports = ports;
+    ip.discovery = link.discovery;
+    if ip.discovery {
+        ip.hop_limit = FRESH;
+    }
     Ok(ip)
 }
 

@@ -28,8 +28,9 @@ const DONT_FRAGMENT: u16 = 0x4000;
 const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1fff;
 
-/// Parses the header at `offset`; a UDP, TCP or ICMP packet without options goes `into` its place.
-#[inline(always)]
+/// Parses the header at `offset`; a UDP, TCP or ICMP packet without options goes `into` its place. A function of its own,
+/// because the stack has 512 bytes.
+#[inline(never)]
 pub fn parse(packet: &Packet<impl Frame>, offset: usize, into: &mut MaybeUninit<Ip>) -> Result<(), Reason> {
     let header: [u16; 10] = packet.read(offset).map_err(|OutOfBounds| Reason::Truncated)?;
     let [version_ihl, tos] = header[0].to_ne_bytes();
@@ -43,7 +44,7 @@ pub fn parse(packet: &Packet<impl Frame>, offset: usize, into: &mut MaybeUninit<
     if total_len < LEN {
         return Err(Reason::MalformedIp);
     }
-    if offset + total_len > packet.len() {
+    if !packet.holds(offset + total_len) {
         return Err(Reason::Truncated);
     }
     if protocol != key::UDP && protocol != key::TCP && protocol != key::ICMP {
@@ -70,6 +71,7 @@ pub fn parse(packet: &Packet<impl Frame>, offset: usize, into: &mut MaybeUninit<
         fragment,
         divisible: flags & DONT_FRAGMENT == 0,
         hop_by_hop: false,
+        discovery: false,
         ports: Ports::UNKNOWN,
     });
     Ok(())

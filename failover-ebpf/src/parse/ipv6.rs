@@ -51,7 +51,7 @@ pub fn parse(packet: &Packet<impl Frame>, offset: usize, into: &mut MaybeUninit<
         return Err(Reason::MalformedIp);
     }
     let total_len = LEN + u16::from_be(header[2]) as usize;
-    if offset + total_len > packet.len() {
+    if !packet.holds(offset + total_len) {
         return Err(Reason::Truncated);
     }
     let (source, destination) = (address(&header, SOURCE / 2), address(&header, DESTINATION / 2));
@@ -88,6 +88,7 @@ pub fn parse(packet: &Packet<impl Frame>, offset: usize, into: &mut MaybeUninit<
         fragment: walk.fragment,
         divisible: false,
         hop_by_hop: walk.hop_by_hop,
+        discovery: false,
         ports: Ports::UNKNOWN,
     });
     Ok(())

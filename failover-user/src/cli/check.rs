@@ -126,7 +126,7 @@ fn return_way(target: &Target, backup: &Backup) -> String {
 
 fn probed(target: &Target) -> String {
     let probe = &target.probe;
-    let services: Vec<_> = target.services.iter().map(Service::to_string).collect();
+    let services: Vec<_> = target.probed(0..).map(|(service, _)| service.to_string()).collect();
     format!(
         "SIP OPTIONS to {} every {}, every {} after a failure; an answer may take {}",
         services.join(" and "),
@@ -138,7 +138,7 @@ fn probed(target: &Target) -> String {
 
 fn down(target: &Target) -> String {
     let probe = &target.probe;
-    let which = match (target.require, target.services.len()) {
+    let which = match (target.require, target.probed(0..).count()) {
         (_, 1) => "",
         (Require::All, _) => " of any service",
         (Require::Any, _) => " of every service",

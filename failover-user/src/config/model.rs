@@ -247,6 +247,11 @@ impl ServiceKind {
         }
     }
 
+    /// Whether its servers can be asked how they are; the others go where these go.
+    pub const fn is_probed(self) -> bool {
+        matches!(self, Self::Sip)
+    }
+
     /// The registered port.
     pub const fn port(self) -> u16 {
         match self {

@@ -14,6 +14,7 @@ use tokio::{
 };
 
 use super::{
+    discovery::Group,
     fleet::Fleet,
     kernel_events::{KernelEvents, client},
     lived::Lived,
@@ -58,6 +59,8 @@ pub struct Core {
     /// The flows, when they were last walked through.
     pub(super) flows: Option<Flows>,
     pub(super) started: Instant,
+    /// Where phones ask for any gatekeeper.
+    pub(super) group: Group,
     pub(super) commands: mpsc::Sender<Command>,
     kernel: KernelEvents,
     ledger: Ledger,
@@ -106,6 +109,7 @@ impl Core {
             detached: BTreeSet::new(),
             flows: None,
             started: Instant::now(),
+            group: Group::default(),
             commands,
             kernel: KernelEvents::new(started.events)?,
             ledger: Ledger::default(),
@@ -115,6 +119,7 @@ impl Core {
         };
         core.expire_orders();
         core.refresh_all();
+        core.follow_devices();
         Ok(core)
     }
 
@@ -343,9 +348,6 @@ impl Core {
     /// A device came, went, or can now take redirected frames.
     fn devices_changed(&mut self) {
         let devices = self.devices.borrow_and_update().clone();
-        if let Err(error) = self.dataplane.redirect_to(&devices.redirectable) {
-            self.warn(error.to_string());
-        }
         for interface in self.config.router.interfaces.clone() {
             let attached = self.dataplane.attachment(&interface.name).map(|link| link.index);
             let index = devices.named(&interface.name).map(|device| device.index);
@@ -361,6 +363,7 @@ impl Core {
                 self.interface_event(&interface.name, "gone", "attached", &again);
             }
         }
+        self.follow_devices();
     }
 
     pub(super) fn interface_event(

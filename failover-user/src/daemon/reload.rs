@@ -148,6 +148,7 @@ impl Core {
         self.targets = states.collect();
         self.config = config;
         self.refresh_all();
+        self.follow_devices();
     }
 }
 

@@ -91,9 +91,12 @@ impl Started {
             self.dataplane.attach(&interface.name, interface.mode)?;
             if !attached {
                 self.attached.push(interface.name.clone());
+            } else if let Err(error) = self.dataplane.make_ready(&interface.name, interface.mode) {
+                // It runs, and was attached by a daemon that did not look.
+                tracing::warn!(interface = interface.name, %error, "the device is not as it should be");
             }
         }
-        Ok(())
+        self.dataplane.follow(&self.devices.borrow())
     }
 
     /// Takes back what this start attached, and everything where nothing was there before.

@@ -126,7 +126,7 @@ impl Core {
         let mut list = Vec::new();
         for (n, server) in target.servers().enumerate() {
             for post in state.crew.of(n) {
-                let asked = target.services.iter().zip(server.at(post.address)).zip(&post.probers);
+                let asked = target.probed(server.at(post.address)).zip(&post.probers);
                 list.extend(asked.map(|((service, at), id)| {
                     let prober = self.fleet.get(*id);
                     ProbeStatus {
@@ -201,6 +201,7 @@ impl Core {
         let attached = self.dataplane.attach(name, mode);
         attached.as_ref().map_err(problem)?;
         self.detached.remove(name);
+        self.follow_devices();
         self.interface_event(name, was, "attached", &attached);
         Ok(InterfaceStatus { attached: true, reason: None, ..self.interface(name) })
     }
@@ -213,6 +214,7 @@ impl Core {
         let detached = self.dataplane.detach(name);
         detached.as_ref().map_err(problem)?;
         self.detached.insert(name.to_owned());
+        self.follow_devices();
         self.interface_event(name, "attached", "detached", &detached);
         Ok(InterfaceStatus { mode: None, ..self.interface(name) })
     }

@@ -189,7 +189,7 @@ fn left_out(target: &Target, posts: &[Post], silent: Silent) -> String {
             address = address(family),
         ),
         Silent::Service { family, service } => {
-            let service = target.services.get(service).map_or_else(String::new, ToString::to_string);
+            let service = target.probed(0..).nth(service).map_or_else(String::new, |(it, _)| it.to_string());
             let at = if posts.len() > 1 { format!(" at {}", address(family)) } else { String::new() };
             format!(
                 "{service}{at} never answered, and does not count; leave it out of `services` if it is not there"

@@ -11,7 +11,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::{
     attach::{self, Attachment},
-    egress,
+    device, egress,
     error::Error,
     ids::Ids,
     kernel,
@@ -184,7 +184,9 @@ impl Dataplane {
         if self.links.contains_key(interface) {
             return self.attach_egress(interface);
         }
-        let attachment = attach::attach(program(&mut self.ebpf)?, &self.pins, interface, mode)?;
+        device::make_ready(&self.pins, interface, mode)?;
+        let attached = attach::attach(program(&mut self.ebpf)?, &self.pins, interface, mode);
+        let attachment = attached.inspect_err(|_| self.put_back(interface))?;
         self.links.insert(interface.to_owned(), attachment);
         self.attach_egress(interface).or_else(|error| self.detach(interface).and(Err(error)))
     }
@@ -199,15 +201,29 @@ impl Dataplane {
         Ok(())
     }
 
+    /// Makes a device ready once more, to which an older daemon has attached the program.
+    pub fn make_ready(&self, interface: &str, mode: Mode) -> Result<(), Error> {
+        device::make_ready(&self.pins, interface, mode)
+    }
+
+    fn put_back(&self, interface: &str) {
+        let index = self.links.get(interface).map_or_else(|| attach::index(interface), |link| Ok(link.index));
+        if let Err(error) = index.and_then(|index| device::put_back(&self.pins, index)) {
+            tracing::debug!(interface, %error, "nothing to put back");
+        }
+    }
+
     /// Detaches from `interface`, or forgets the link of a device that is gone; one that is not attached is no error.
     pub fn detach(&mut self, interface: &str) -> Result<(), Error> {
         self.pins.remove_links(interface)?;
+        self.put_back(interface);
         self.links.remove(interface);
         Ok(())
     }
 
     /// Takes everything away: links, programs, maps.
     pub fn remove(self) -> Result<(), Error> {
+        device::put_all_back(&self.pins)?;
         self.pins.remove_all()
     }
 }

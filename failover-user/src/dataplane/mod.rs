@@ -5,19 +5,22 @@
 //! packet passes without a program in between. [`Dataplane`] is owned by one task; nothing else writes a map.
 //!
 //! ```text
-//! bpffs_dir/v1/maps/SERVICES …     one folder for each layout ([`failover_common::names::ABI_VERSION`])
-//! bpffs_dir/v1/failover_xdp        the program
+//! bpffs_dir/v3/maps/SERVICES …     one folder for each layout ([`failover_common::names::ABI_VERSION`])
+//! bpffs_dir/v3/failover_xdp        the program
 //! bpffs_dir/links/wan0             one link for each interface, named after it
 //! bpffs_dir/egress/wan0            and one for its way out
+//! bpffs_dir/stripping/2/…          what was turned off at the device with this index, and is put back
 //! ```
 
 mod attach;
 mod availability;
 pub mod bench;
 mod counters;
+mod device;
 mod egress;
 mod epoch;
 mod error;
+mod features;
 mod host;
 mod ids;
 mod kernel;

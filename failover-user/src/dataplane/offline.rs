@@ -12,6 +12,7 @@ use failover_common::value::Availability;
 use jiff::Timestamp;
 
 use super::{
+    attach, device,
     error::Error,
     ids::Ids,
     maps::{Maps, NAMES},
@@ -294,6 +295,9 @@ pub fn detach(config: &Config, interface: Option<&str>) -> Result<Vec<String>, O
     match interface {
         Some(name) if linked.iter().any(|link| link == name) => {
             pins.remove_links(name)?;
+            if let Ok(index) = attach::index(name) {
+                device::put_back(&pins, index)?;
+            }
             Ok(vec![name.to_owned()])
         }
         Some(name) => Err(OfflineError::NotAttached { name: name.to_owned() }),
@@ -301,6 +305,7 @@ pub fn detach(config: &Config, interface: Option<&str>) -> Result<Vec<String>, O
             Err(Error::NotPinned { path: config.router.bpffs_dir.clone() }.into())
         }
         None => {
+            device::put_all_back(&pins)?;
             pins.remove_all()?;
             Ok(linked)
         }
@@ -322,7 +327,8 @@ fn probes(target: &Target) -> Vec<ProbeStatus> {
     let mut probes = Vec::new();
     for server in target.servers() {
         for address in &server.addresses {
-            probes.extend(target.services.iter().zip(server.at(*address)).map(|(service, at)| ProbeStatus {
+            let probed = target.probed(server.at(*address));
+            probes.extend(probed.map(|(service, at)| ProbeStatus {
                 service: service.to_string(),
                 server: server.name.to_owned(),
                 address: at.to_string(),

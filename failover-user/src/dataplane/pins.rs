@@ -89,6 +89,16 @@ impl Pins {
         self.layout().join(PROGRAM_XDP)
     }
 
+    /// The folder that tells of devices that took VLAN tags off before we came.
+    pub fn stripping(&self) -> PathBuf {
+        self.root.join("stripping")
+    }
+
+    /// The folder of one of them, by its index.
+    pub fn stripped(&self, index: u32) -> PathBuf {
+        self.stripping().join(index.to_string())
+    }
+
     /// The folder of the links.
     pub fn links(&self) -> PathBuf {
         self.root.join("links")

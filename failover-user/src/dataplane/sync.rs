@@ -4,7 +4,10 @@
 //! meanwhile; what is new is complete before a service points to it; what is gone is unreachable before it is
 //! removed; an endpoint's flows are forgotten before its number is free.
 
-use std::{collections::BTreeSet, hash::Hash};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::Hash,
+};
 
 use aya::{
     Pod,
@@ -12,8 +15,8 @@ use aya::{
 };
 use failover_common::{
     key::{EndpointKey, FlowKey},
-    names,
-    value::{Availability, Counter, Flow, Origin, Server},
+    names::{self, SCATTERED},
+    value::{Availability, Counter, Flow, Origin, Server, Station},
 };
 
 use super::{
@@ -21,7 +24,7 @@ use super::{
     ids::Ids,
     load::Dataplane,
     maps::{Maps, entries, fails},
-    netdev::MOST_DEVICES,
+    netdev::{Devices, MOST_DEVICES},
     tables::{Desired, Tables, bitmap},
 };
 use crate::{config::model::Target, director::Place};
@@ -122,7 +125,30 @@ impl Dataplane {
         sockets.iter().try_for_each(|socket| self.exempt(socket, false))
     }
 
-    /// The devices that can take a redirected frame.
+    /// Follows the machine's devices: which can take a redirected frame, and the addresses of those that are attached.
+    pub fn follow(&mut self, devices: &Devices) -> Result<(), Error> {
+        self.redirect_to(&devices.redirectable)?;
+        let attached = self.links.keys().filter_map(|name| devices.named(name));
+        let forwards = attached.filter(|device| !device.knows_groups());
+        let stations = forwards.filter_map(|device| Some((device.index, device.mac?))).collect();
+        self.stand_at(&stations)
+    }
+
+    /// The Ethernet addresses of the devices at which the program is attached, by index.
+    pub fn stand_at(&mut self, stations: &BTreeMap<u32, [u8; 6]>) -> Result<(), Error> {
+        let map = &mut self.maps.stations;
+        let known: Vec<u32> = map.keys().filter_map(Result::ok).collect();
+        for gone in known.iter().filter(|index| !stations.contains_key(index)) {
+            remove(map, names::STATIONS, gone)?;
+        }
+        for (index, [a, b, c, d, e, f]) in stations {
+            let mac = [[*a, *b], [*c, *d], [*e, *f]].map(u16::from_ne_bytes);
+            map.insert(index, Station { mac, reserved: 0 }, 0).map_err(fails(names::STATIONS, "write"))?;
+        }
+        Ok(())
+    }
+
+    /// The devices that can take a redirected frame, by index, with [`SCATTERED`] for one in several buffers.
     pub fn redirect_to(&mut self, devices: &BTreeSet<u32>) -> Result<(), Error> {
         let known: BTreeSet<u32> = self.maps.devices.keys().filter_map(Result::ok).collect();
         for gone in known.difference(devices) {
@@ -130,7 +156,7 @@ impl Dataplane {
             let _ = self.maps.devices.remove(*gone);
         }
         for index in devices.difference(&known).take(MOST_DEVICES.saturating_sub(known.len())) {
-            if let Err(error) = self.maps.devices.insert(*index, *index, None, 0) {
+            if let Err(error) = self.maps.devices.insert(*index, *index & !SCATTERED, None, 0) {
                 tracing::debug!(index, %error, "the device is gone again");
             }
         }
@@ -191,12 +217,21 @@ impl Dataplane {
                 maps.services.insert(key, service, 0).map_err(fails(names::SERVICES, "write"))?;
             }
         }
+        for (place, discovery) in &new.discoveries {
+            if old.discoveries.get(place) != Some(discovery) {
+                let written = maps.discoveries.insert(place, discovery, 0);
+                written.map_err(fails(names::DISCOVERIES, "write"))?;
+            }
+        }
         maps.ports.set(names::SIGNALLING, *new.ports(), 0).map_err(fails(names::PORTS, "write"))
     }
 
     /// Removes what the maps have and `new` has not.
     fn retire(&mut self, new: &Tables) -> Result<(), Error> {
         let (old, maps) = (&self.applied, &mut self.maps);
+        for place in old.discoveries.keys().filter(|place| !new.discoveries.contains_key(place)) {
+            remove(&mut maps.discoveries, names::DISCOVERIES, place)?;
+        }
         for key in old.services.keys().filter(|key| !new.services.contains_key(key)) {
             remove(&mut maps.services, names::SERVICES, key)?;
         }
@@ -245,6 +280,7 @@ impl Maps {
         }
         self.carry_over_flows(older)?;
         copy(&older.services, &mut self.services, names::SERVICES)?;
+        copy(&older.discoveries, &mut self.discoveries, names::DISCOVERIES)?;
         self.ports.set(names::SIGNALLING, *tables.ports(), 0).map_err(fails(names::PORTS, "carry over"))
     }
 

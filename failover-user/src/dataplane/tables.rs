@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use failover_common::{
-    key::{EndpointKey, HostKey},
-    names::MAX_BACKUPS,
+    key::{EndpointKey, HostKey, UDP, mapped},
+    names::{DISCOVERY, MAX_BACKUPS, MOST_DISCOVERIES},
     value::{Endpoint, Hosts, Origin, PortBitmap, Server, Service},
 };
 
@@ -13,7 +13,7 @@ use super::{
     keys::{bytes, service_keys, ways},
 };
 use crate::{
-    config::model::{Addresses, Target},
+    config::model::{Addresses, Family, ServiceKind, Target},
     director::Place,
 };
 
@@ -34,6 +34,8 @@ pub struct Tables {
     pub servers: BTreeMap<u32, Server>,
     pub backups: BTreeMap<EndpointKey, Endpoint>,
     pub hosts: BTreeSet<HostKey>,
+    /// By place in the order of the targets.
+    pub discoveries: BTreeMap<u32, EndpointKey>,
 }
 
 impl Tables {
@@ -50,6 +52,8 @@ impl Tables {
             service.endpoint = tables.backups.get(key).map_or(0, |endpoint| endpoint.id);
         }
         tables.find_exclusive();
+        let found = targets.iter().filter_map(discovered);
+        tables.discoveries = (0..MOST_DISCOVERIES).zip(found).collect();
         tables
     }
 
@@ -135,7 +139,9 @@ impl Tables {
 
     /// The ports at which signalling enters or leaves.
     pub fn ports(&self) -> Box<PortBitmap> {
-        bitmap(self.services.keys().chain(self.backups.keys()))
+        let group = EndpointKey::new(mapped(DISCOVERY.0), DISCOVERY.1, UDP);
+        let asked = (!self.discoveries.is_empty()).then_some(&group);
+        bitmap(self.services.keys().chain(self.backups.keys()).chain(asked))
     }
 
     /// Ids of the targets whose rows of servers in `before` are not the same in `self`.
@@ -167,6 +173,13 @@ fn words(address: &[u8; 16]) -> [u32; 4] {
     std::array::from_fn(|n| {
         u32::from_ne_bytes([address[4 * n], address[4 * n + 1], address[4 * n + 2], address[4 * n + 3]])
     })
+}
+
+/// The RAS service at which a phone finds `target` that asks for any gatekeeper; only IPv4 has a group for that.
+fn discovered(target: &Target) -> Option<EndpointKey> {
+    let ras = target.services.iter().find(|service| service.kind == ServiceKind::Ras)?;
+    let address = bytes(target.addresses.of(Family::V4)?);
+    Some(EndpointKey::new(address, ras.port, ras.transport.protocol()))
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ impl Dataplane {
     ///
     /// The program reads and writes what it reads and writes for a frame from the wire: counters and the flows'
     /// memory move. Only the frame itself goes nowhere. The kernel takes no frame that is shorter than an Ethernet
-    /// header (14 bytes) or longer than about a page.
+    /// header (14 bytes) or longer than about seventeen pages; what is longer than one lies in several buffers.
     pub fn test_run(&self, frame: &[u8], ingress: u32) -> Result<TestRun, Error> {
         run(self.program()?, frame, ingress)
     }

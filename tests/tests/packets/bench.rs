@@ -74,8 +74,12 @@ impl Bench {
         let twin = Twin::open(&Config { router, targets: targets.clone() })?;
         let devices = devices.collect::<Result<_>>()?;
         let mut bench = Self { dataplane, events, targets, devices, pins, twin };
-        let redirectable: BTreeSet<u32> = network::redirectable().map(|n| bench.devices[&n]).collect();
-        bench.dataplane.redirect_to(&redirectable)?;
+        let redirectable = network::redirectable().map(|n| bench.devices[&n]);
+        let scatterable = network::scatterable().map(|n| bench.devices[&n] | names::SCATTERED);
+        let both: BTreeSet<u32> = redirectable.chain(scatterable).collect();
+        bench.dataplane.redirect_to(&both)?;
+        let stations = network::subnets().map(|n| (bench.devices[&n], network::router_mac(n))).collect();
+        bench.dataplane.stand_at(&stations)?;
         bench.dataplane.set_epoch(1)?;
         bench.serve(&[])?;
         Ok(bench)

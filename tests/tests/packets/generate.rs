@@ -113,12 +113,35 @@ fn event(dice: &mut Dice) -> Vec<Raw> {
         let bytes = (0..length).map(|_| dice.next() as u8).collect();
         return vec![Raw { bytes, ingress: PHONES }];
     }
+    if dice.chance(3) {
+        return vec![question(dice)];
+    }
     let talk = talk(dice);
     let mut packets = if dice.chance(25) { error(dice, talk) } else { packets(dice, talk) };
     if dice.chance(20) {
         packets.reverse();
     }
     packets.into_iter().map(|(from, packet)| frame(dice, from, packet)).collect()
+}
+
+/// A phone asks for any gatekeeper, or something is sent so.
+fn question(dice: &mut Dice) -> Raw {
+    let from = dice.pick(&[CLIENTS, BACKUPS_OF_THEM].concat());
+    let mut to = DISCOVERY;
+    if dice.chance(10) {
+        to.set_port(dice.pick(&[1719, 5060]));
+    }
+    if dice.chance(10) {
+        to.set_ip(dice.pick(&[std::net::Ipv4Addr::new(225, 0, 1, 41), *PARIS.ip()]));
+    }
+    let protocol = if dice.chance(5) { TCP } else { UDP };
+    let mut packets = packets(dice, Talk { from: from.into(), to: to.into(), protocol });
+    let (sender, packet) = packets.swap_remove(0);
+    let mut frame = frame(dice, sender, packet);
+    if let Some(address) = frame.bytes.get_mut(..6) {
+        address.copy_from_slice(&DISCOVERY_MAC);
+    }
+    frame
 }
 
 fn talk(dice: &mut Dice) -> Talk {
@@ -137,7 +160,7 @@ fn talk(dice: &mut Dice) -> Talk {
     let version = dice.below(100);
     let end = |dice: &mut Dice, mut socket: SocketAddrV4| {
         if dice.chance(8) {
-            socket.set_port(dice.pick(&[5060, 5064, 15_060, 15_061, 16_384, 25_060]));
+            socket.set_port(dice.pick(&[1718, 1719, 5060, 5064, 15_060, 15_061, 16_384, 25_060]));
         }
         match version {
             0..60 => SocketAddr::V4(socket),
@@ -165,7 +188,7 @@ fn packets(dice: &mut Dice, talk: Talk) -> Packets {
 fn payload(dice: &mut Dice) -> Vec<u8> {
     let length = match dice.below(20) {
         0 => 0,
-        1 => dice.below(2600),
+        1 => dice.below(6000),
         2 => 500 + dice.below(150),
         _ => dice.below(64),
     };

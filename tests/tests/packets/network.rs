@@ -32,6 +32,12 @@ pub const DEAF: u8 = 7;
 const SUBNETS: [u8; 7] = [PHONES, PRIMARIES, BACKUPS, SECOND, NARROW, PLAIN, DEAF];
 /// The MTU of [`NARROW`]'s device.
 pub const NARROW_MTU: usize = 600;
+/// That of the devices of [`BACKUPS`] and [`SECOND`], of which the latter takes frames in several buffers.
+pub const JUMBO_MTU: usize = 9000;
+
+/// Where phones ask for any gatekeeper, and the Ethernet address of that group.
+pub const DISCOVERY: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(224, 0, 1, 41), 1718);
+pub const DISCOVERY_MAC: [u8; 6] = [0x01, 0, 0x5e, 0, 1, 41];
 
 pub const PHONE: SocketAddrV4 = at(PHONES, 10, 5062);
 pub const OTHER_PHONE: SocketAddrV4 = at(PHONES, 20, 5060);
@@ -178,7 +184,11 @@ pub const fn forwards(ingress: u8, address: IpAddr) -> bool {
 
 /// The MTU of the device of `subnet`.
 pub const fn mtu(subnet: u8) -> usize {
-    if subnet == NARROW { NARROW_MTU } else { 1500 }
+    match subnet {
+        NARROW => NARROW_MTU,
+        BACKUPS | SECOND => JUMBO_MTU,
+        _ => 1500,
+    }
 }
 
 /// The subnet through which the router reaches `address`.
@@ -218,7 +228,9 @@ pub fn build(router: &Namespace, folder: &Path) -> Result<()> {
         writeln!(batch, "address add 10.88.{subnet}.1/24 dev {device}")?;
         writeln!(batch, "address add fd88:0:0:{subnet}::1/64 dev {device} nodad")?;
     }
-    writeln!(batch, "link set {} mtu {NARROW_MTU}", device(NARROW))?;
+    for subnet in [NARROW, BACKUPS, SECOND] {
+        writeln!(batch, "link set {} mtu {}", device(subnet), mtu(subnet))?;
+    }
     for host in neighbours() {
         let (device, mac) = (device(subnet(host)), written(mac(host)));
         writeln!(batch, "neighbour add {host} lladdr {mac} dev {device} nud permanent")?;
@@ -280,6 +292,11 @@ pub fn redirectable() -> impl Iterator<Item = u8> {
     SUBNETS.into_iter().filter(|subnet| *subnet != PLAIN)
 }
 
+/// Indices of those that take frames in several buffers.
+pub fn scatterable() -> impl Iterator<Item = u8> {
+    redirectable().filter(|subnet| *subnet != BACKUPS)
+}
+
 /// Every subnet's number.
 pub fn subnets() -> impl Iterator<Item = u8> {
     SUBNETS.into_iter()
@@ -313,11 +330,16 @@ pub fn targets() -> Vec<Target> {
     config::parse("packets.toml", &text).expect("the configuration holds").config.targets
 }
 
+/// Those that have RAS as well, in the order of the configuration: their backups are dedicated, shared, and behind a device
+/// that takes no redirected frames.
+const GATEKEEPERS: [SocketAddrV4; 3] = [PARIS, NICE, TO_PLAIN];
+
 const DEDICATED: &str = "dedicated = true";
 
 fn target(text: &mut String, primary: SocketAddrV4, backups: &[(SocketAddrV4, &str)]) {
     let named = |socket: &SocketAddrV4| format!("name = \"{}\"\naddress = {}\n", socket.ip(), both(*socket));
-    write!(text, "[[target]]\n{}services = [\"sip\"]\n", named(&primary)).unwrap();
+    let services = if GATEKEEPERS.contains(&primary) { r#"["sip", "ras"]"# } else { r#"["sip"]"# };
+    write!(text, "[[target]]\n{}services = {services}\n", named(&primary)).unwrap();
     for (backup, words) in backups {
         write!(text, "[[target.backup]]\n{}{words}\n", named(backup)).unwrap();
     }

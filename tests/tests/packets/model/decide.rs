@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use failover_common::{reason::Reason, value::Availability};
-use failover_user::config::model::{Family, Service};
+use failover_common::{names::MOST_DISCOVERIES, reason::Reason, value::Availability};
+use failover_user::config::model::{Family, Service, ServiceKind, Target};
 
 use super::{
     Answer, Endpoint, Model, Stop,
@@ -11,7 +11,10 @@ use super::{
     rewrite::{Rewritten, Side, is_unfinished},
     route::{Way, route},
 };
-use crate::{fixture::Action, frame::Raw};
+use crate::{fixture::Action, frame::Raw, network};
+
+/// The TTL of a question that is no longer for its neighbourhood alone.
+const FRESH: u8 = 64;
 
 /// What is wanted: another end.
 struct Wish {
@@ -28,6 +31,9 @@ impl Model {
             self.signalling(protocol, destination, source)?;
         }
         let parsed = parse::parse(&packet.bytes)?;
+        if parsed.to_group {
+            return self.discover(packet, parsed);
+        }
         match parsed.part {
             Part::Later(id) => self.follow(packet, &parsed, id),
             _ if parsed.is_icmp() => self.translate(packet, &parsed),
@@ -62,6 +68,48 @@ impl Model {
         new.hop(parsed, way);
         let reason = reason(wish.side, way);
         Ok((self.answer(new, reason, wish.target, way), wish))
+    }
+
+    /// A phone asks for any gatekeeper.
+    fn discover(&mut self, packet: &Raw, parsed: Parsed) -> Result<Answer, Stop> {
+        let asked = SocketAddr::V4(network::DISCOVERY);
+        let whole_udp = parsed.part == Part::Whole && parsed.protocol == parse::UDP;
+        if parsed.destination != asked.ip() || !whole_udp {
+            return Err(Reason::LinkBroadcast.into());
+        }
+        let (source, destination) = parse::ports(&packet.bytes, &parsed)?;
+        if destination != asked {
+            return Err(Reason::LinkBroadcast.into());
+        }
+        let gatekeepers = self.gatekeepers();
+        let unserved = |n: usize| !matches!(self.serving[n], 0 | Availability::NOBODY);
+        let Some((n, origin)) = gatekeepers.iter().copied().find(|(n, _)| unserved(*n)) else {
+            let first = gatekeepers.first().ok_or(Reason::LinkBroadcast)?;
+            return Err(Stop { reason: Reason::PrimaryServes, target: Some(first.0) });
+        };
+        let (end, shared) = self.server(n, (origin, parse::UDP), source.ip())?;
+        let parsed = Parsed { hops: FRESH, ..parsed };
+        let wish = Wish { target: n, side: Side::Destination, end, remember: None };
+        let way = way(packet, &parsed, &wish)?;
+        if shared {
+            self.memory.remember(source, (end, parse::UDP), n, origin);
+        }
+        let mut new = Rewritten::new(&packet.bytes);
+        new.freshen(parsed.ip, FRESH, network::router_mac(packet.ingress));
+        new.address(parsed.ip, wish.side, end.ip());
+        new.port(parsed.payload, wish.side, end.port());
+        new.segment_sum(parsed.ip, parsed.payload, parsed.end, parsed.protocol, true);
+        new.hop(&parsed, way);
+        Ok(self.answer(new, reason(wish.side, way), n, way))
+    }
+
+    /// The targets that have RAS over IPv4, and where, as many as are found by a question to all.
+    fn gatekeepers(&self) -> Vec<(usize, SocketAddr)> {
+        let ras = |(n, target): (usize, &Target)| {
+            let service = target.services.iter().find(|service| service.kind == ServiceKind::Ras)?;
+            Some((n, SocketAddr::new(target.addresses.of(Family::V4)?, service.port)))
+        };
+        self.targets.iter().enumerate().filter_map(ras).take(MOST_DISCOVERIES as usize).collect()
     }
 
     fn follow(&mut self, packet: &Raw, parsed: &Parsed, id: u32) -> Result<Answer, Stop> {

@@ -16,7 +16,7 @@ use std::{
 };
 
 use failover_common::reason::Reason;
-use failover_user::config::model::{Family, Target};
+use failover_user::config::model::{Family, ServiceKind, Target};
 
 use crate::{
     fixture::{Action, Step},
@@ -93,6 +93,9 @@ impl Model {
                 let asked = SocketAddr::new(address, service.port);
                 self.services.insert((asked, protocol), n);
                 self.ports.insert((service.port, protocol));
+                if service.kind == ServiceKind::Ras {
+                    self.ports.insert((network::DISCOVERY.port(), protocol));
+                }
                 for backup in &target.backups {
                     self.ports.insert((backup.ports[index], protocol));
                     if let Some(address) = backup.addresses.of(family) {

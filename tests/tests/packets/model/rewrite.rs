@@ -53,6 +53,12 @@ impl<'a> Rewritten<'a> {
         self.bytes[at..at + 2].copy_from_slice(&new.to_be_bytes());
     }
 
+    /// A question to a group, as one to `station` that may go far.
+    pub fn freshen(&mut self, ip: usize, hops: u8, station: [u8; 6]) {
+        self.bytes[..6].copy_from_slice(&station);
+        self.bytes[ip + 8] = hops;
+    }
+
     /// A hop further, where it is the program that forwards; and IPv4's sum.
     pub fn hop(&mut self, parsed: &Parsed, way: Way) {
         let v4 = parsed.source.is_ipv4();
