@@ -125,14 +125,14 @@ fn two_families_are_explained() {
 
 #[test]
 fn errors_in_json_have_places() {
-    let error = parse("x", "[router]\ninterfaces = [\"a\"]\nforward = \"kernel\"\n").unwrap_err();
+    let error = parse("x", "[router]\ninterfaces = [\"a\"]\nforward = \"kernal\"\n").unwrap_err();
     let value = error_json(&error);
     assert_eq!((&value["schema"], &value["valid"]), (&json!(1), &json!(false)));
     assert_eq!(value["errors"].as_array().unwrap().len(), 2);
-    let kernel = &value["errors"][1];
-    assert_eq!((&kernel["line"], &kernel["column"]), (&json!(3), &json!(11)));
-    assert_eq!(kernel["message"], json!("`forward = \"kernel\"` is not supported yet"));
-    assert!(kernel["help"].as_str().unwrap().contains("write \"xdp\""));
+    let misspelt = &value["errors"][1];
+    assert_eq!((&misspelt["line"], &misspelt["column"]), (&json!(3), &json!(11)));
+    assert!(misspelt["message"].as_str().unwrap().contains("cannot be `kernal`"), "{misspelt}");
+    assert_eq!(misspelt["help"], json!("did you mean \"kernel\"?"));
 
     let missing = crate::config::load(std::path::Path::new("/nonexistent/failover.toml")).unwrap_err();
     let value = error_json(&missing);
