@@ -101,6 +101,9 @@ fn steer_segment<F: Frame>(packet: &mut Packet<F>, link: &Link, ip: &'static Ip)
 /// To a service, or from a backup? Keeps a wish.
 #[inline(always)]
 fn classify<F: Frame>(packet: &Packet<F>, ip: &Ip, l4: &L4) -> Result<(), End> {
+    if ip.discovery {
+        return to_service::<F>(ip, l4);
+    }
     let ports = match ip.ports {
         Ports::UNKNOWN => signalling(ip.protocol, l4.destination, l4.source)?,
         ports => ports,

@@ -88,6 +88,9 @@ impl Model {
             return Err(Stop { reason: Reason::PrimaryServes, target: Some(first.0) });
         };
         let (end, shared) = self.server(n, (origin, parse::UDP), source.ip())?;
+        if is_unfinished(&packet.bytes, &parsed) {
+            return Err(Stop { reason: Reason::LeftToEgress, target: Some(n) });
+        }
         let parsed = Parsed { hops: FRESH, ..parsed };
         let wish = Wish { target: n, side: Side::Destination, end, remember: None };
         let way = way(packet, &parsed, &wish)?;
