@@ -13,7 +13,7 @@ use failover_common::reason::Reason;
 
 use crate::{
     hop::{self, NextHop, Stamp},
-    maps,
+    maps, observe,
     packet::Packet,
     parse::{
         Family,
@@ -81,6 +81,7 @@ pub fn plan(
         return Err(pass(Reason::TtlExpired));
     }
     let hop = route(packet, link, ip, ports, &wish.change).map_err(pass)?;
+    observe::before(packet, wish.target, hop);
     Ok(Plan { ip, wish, hop })
 }
 

@@ -3,7 +3,7 @@
 //! A packet's way is `parse` → `classify` (is it ours, and what is to be done) → `steer`, `fragment` or `icmp` (who
 //! gets it, and the flow's memory) → `forward` (where it leaves) → `rewrite`. Until `rewrite` nothing is written, and whatever is unknown passes; from
 //! then on whatever fails is dropped, so that half a rewrite is never sent. `record` counts, or, in the
-//! twin of `failover explain`, `trace` says what was found.
+//! twin of `failover explain`, `trace` says what was found. While somebody observes, `observe` shows the packets.
 #![no_std]
 #![no_main]
 // The program macros make items without documentation, and hand contexts over by value.
@@ -17,6 +17,7 @@ mod fragment;
 mod hop;
 mod icmp;
 mod maps;
+mod observe;
 mod packet;
 mod parse;
 mod plan;

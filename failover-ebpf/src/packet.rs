@@ -2,7 +2,7 @@
 
 use core::ptr;
 
-use aya_ebpf::{EbpfContext as _, programs::XdpContext};
+use aya_ebpf::{EbpfContext as _, helpers::generated::bpf_xdp_load_bytes, programs::XdpContext};
 
 /// An access outside of the frame.
 pub struct OutOfBounds;
@@ -80,6 +80,16 @@ impl<'a> Packet<'a> {
         // SAFETY: offset + size_of::<T>() <= data_end, checked in `at`; XDP frames are writable.
         unsafe { ptr::write(at.cast_mut(), value) };
         Ok(())
+    }
+
+    /// Copies the first `len` bytes to `to`, and tells whether it could.
+    ///
+    /// # Safety
+    /// `to` points to as many bytes of a map's value.
+    #[inline(always)]
+    pub unsafe fn copy(&self, to: *mut u8, len: usize) -> bool {
+        // SAFETY: the caller's word, and the helper checks the frame's own bounds.
+        (unsafe { bpf_xdp_load_bytes(self.ctx.ctx, 0, to.cast(), len as u32) }) == 0
     }
 
     #[inline(always)]

@@ -17,6 +17,7 @@ use super::{
     fleet::Fleet,
     kernel_events::{KernelEvents, client},
     lived::Lived,
+    observe::Observatory,
     start::Started,
     targets::{Cause, Means, TargetState},
 };
@@ -59,6 +60,7 @@ pub struct Core {
     pub(super) flows: Option<Flows>,
     pub(super) started: Instant,
     pub(super) commands: mpsc::Sender<Command>,
+    pub(super) observatory: Observatory,
     kernel: KernelEvents,
     ledger: Ledger,
     exemptions: mpsc::Receiver<Exemption>,
@@ -106,6 +108,7 @@ impl Core {
             flows: None,
             started: Instant::now(),
             commands,
+            observatory: Observatory::new(),
             kernel: KernelEvents::new(started.events)?,
             ledger: Ledger::default(),
             exemptions,
@@ -138,6 +141,7 @@ impl Core {
                 Some(command) = commands.recv() => self.obey(command),
                 Ok(()) = self.epoch.changed() => self.network_changed(),
                 Ok(events) = self.kernel.next() => self.take_events(&events),
+                news = self.observatory.news() => self.observation(news),
                 Ok(()) = self.devices.changed() => self.devices_changed(),
                 Some(flows) = counts.recv() => self.take_flows(flows),
                 Some(()) = hang_up.recv() => self.reload_on_signal(),
@@ -149,8 +153,9 @@ impl Core {
     }
 
     /// Ends the probers; the data plane goes on, or is taken away.
-    pub fn end(self, detach: bool) -> anyhow::Result<()> {
+    pub fn end(mut self, detach: bool) -> anyhow::Result<()> {
         tracing::info!(detach, "stopping");
+        self.close_observatory();
         // Closed first: probers that end now have no exemption to take back.
         drop(self.exemptions);
         if detach { Ok(self.dataplane.remove()?) } else { Ok(()) }

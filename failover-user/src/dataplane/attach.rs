@@ -102,7 +102,8 @@ fn fd(name: &str, link: XdpLink) -> Result<FdLink, Error> {
     })
 }
 
-fn index(name: &str) -> Result<u32, Error> {
+/// The index of the device `name`.
+pub fn index(name: &str) -> Result<u32, Error> {
     use rustix::net::{AddressFamily, SocketType, netdevice, socket};
     socket(AddressFamily::INET, SocketType::DGRAM, None)
         .and_then(|socket| netdevice::name_to_index(socket, name))

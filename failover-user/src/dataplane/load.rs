@@ -12,6 +12,7 @@ use super::{
     ids::Ids,
     kernel,
     maps::{Events, Maps, NAMES, pinned_room},
+    observe::Observing,
     pins::{Pins, make_private, remove_folder},
     tables::Tables,
 };
@@ -39,7 +40,9 @@ pub struct Dataplane {
     pub(super) applied: Tables,
     pub(super) sizes: Sizes,
     pub(super) links: BTreeMap<String, Attachment>,
-    ebpf: Ebpf,
+    pub(super) ebpf: Ebpf,
+    /// While somebody observes: what runs in its place.
+    pub(super) observing: Option<Observing>,
     adopted: bool,
     /// Of the pin folder.
     _lock: std::fs::File,
@@ -116,13 +119,19 @@ impl Dataplane {
             maps.carry_over(older)?;
         }
         let links = swap_in(&mut ebpf, &pins)?;
+        for attachment in links.values() {
+            maps.interfaces.count(&attachment.name, attachment.index)?;
+        }
         if let Some(older) = &older {
             // What came in while the old program still ran.
             maps.carry_over_flows(older)?;
         }
         settle(&mut ebpf, &pins, fits)?;
         let applied = maps.tables()?;
-        Ok((Self { pins, maps, ids, applied, sizes, links, ebpf, adopted, _lock: lock }, events))
+        Ok((
+            Self { pins, maps, ids, applied, sizes, links, ebpf, observing: None, adopted, _lock: lock },
+            events,
+        ))
     }
 
     /// Whether an older daemon's state was taken over.
@@ -151,15 +160,18 @@ impl Dataplane {
         self.program().ok()?.info().ok()?.verified_instruction_count()
     }
 
-    /// Our program.
+    /// Our program: the one that the links run.
     pub(super) fn program(&self) -> Result<&Xdp, Error> {
-        self.ebpf.program(PROGRAM_XDP).and_then(|program| program.try_into().ok()).ok_or_else(no_program)
+        let ebpf = self.observing.as_ref().map_or(&self.ebpf, |observing| &observing.ebpf);
+        ebpf.program(PROGRAM_XDP).and_then(|program| program.try_into().ok()).ok_or_else(no_program)
     }
 
     /// Attaches to `interface`; one that is attached stays so.
     pub fn attach(&mut self, interface: &str, mode: Mode) -> Result<(), Error> {
         if !self.links.contains_key(interface) {
-            let attachment = attach::attach(program(&mut self.ebpf)?, &self.pins, interface, mode)?;
+            let ebpf = self.observing.as_mut().map_or(&mut self.ebpf, |observing| &mut observing.ebpf);
+            self.maps.interfaces.count(interface, attach::index(interface)?)?;
+            let attachment = attach::attach(program(ebpf)?, &self.pins, interface, mode)?;
             self.links.insert(interface.to_owned(), attachment);
         }
         Ok(())
@@ -168,8 +180,10 @@ impl Dataplane {
     /// Detaches from `interface`, or forgets the link of a device that is gone; one that is not attached is no error.
     pub fn detach(&mut self, interface: &str) -> Result<(), Error> {
         Pins::remove(&self.pins.link(interface))?;
-        self.links.remove(interface);
-        Ok(())
+        match self.links.remove(interface) {
+            Some(attachment) => self.maps.interfaces.forget(attachment.index),
+            None => Ok(()),
+        }
     }
 
     /// Takes everything away: links, programs, maps.

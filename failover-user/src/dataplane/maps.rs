@@ -12,10 +12,12 @@ use failover_common::{
     value::{Counter, Endpoint, Flow, Origin, PortBitmap, Server, Service},
 };
 
-use super::{availability::AvailabilityTable, error::Error, pins::Pins, tables::Tables};
+use super::{
+    availability::AvailabilityTable, error::Error, interfaces::Interfaces, pins::Pins, tables::Tables,
+};
 
 /// The maps whose sizes the loader chooses, and all others: every name there is.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 19] = [
     names::PORTS,
     names::SERVICES,
     names::AVAILABILITY,
@@ -30,6 +32,9 @@ pub const NAMES: [&str; 16] = [
     names::DEVICES,
     names::EPOCH,
     names::COUNTERS,
+    names::INTERFACES,
+    names::INTERFACE_NAMES,
+    names::INTERFACE_COUNTERS,
     names::ANNOUNCED,
     names::EVENTS,
 ];
@@ -49,6 +54,7 @@ pub struct Maps {
     pub devices: DevMapHash<MapData>,
     pub epoch: Array<MapData, u32>,
     pub counters: PerCpuArray<MapData, Counter>,
+    pub interfaces: Interfaces,
 }
 
 /// The ring buffer of kernel events.
@@ -97,6 +103,11 @@ impl Maps {
             devices: typed(names::DEVICES, &mut map)?,
             epoch: typed(names::EPOCH, &mut map)?,
             counters: typed(names::COUNTERS, &mut map)?,
+            interfaces: Interfaces {
+                slots: typed(names::INTERFACES, &mut map)?,
+                names: typed(names::INTERFACE_NAMES, &mut map)?,
+                counters: typed(names::INTERFACE_COUNTERS, &mut map)?,
+            },
         };
         Ok((maps, typed(names::EVENTS, &mut map)?))
     }
