@@ -1,4 +1,4 @@
-use pcap_parser::{Block, PcapBlockOwned, PcapError, traits::PcapReaderIterator as _};
+use pcap_parser::{Block, PcapBlockOwned, PcapError};
 
 use super::*;
 
@@ -70,7 +70,7 @@ fn a_capture_is_read_back_with_both_packets_and_their_comments() {
                         names.push(block.if_name().expect("a name").expect("UTF-8").to_owned());
                     }
                     PcapBlockOwned::NG(Block::EnhancedPacket(packet)) => {
-                        let comment = packet.options[0].as_str().expect("text").expect("UTF-8").to_owned();
+                        let comment = packet.options[0].as_str().expect("text").to_owned();
                         packets.push((packet.if_id, packet.caplen, packet.origlen, comment));
                     }
                     _ => {}

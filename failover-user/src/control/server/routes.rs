@@ -89,7 +89,7 @@ impl Desk {
     /// A place among those that follow something without end.
     fn follow(&self) -> Result<OwnedSemaphorePermit, Refusal> {
         Arc::clone(&self.followers).try_acquire_owned().map_err(|_| {
-            let error = format!("{} commands follow or observe already", self.limits.followers);
+            let error = format!("{} commands follow the events already, or observe", self.limits.followers);
             Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Problem::new(1, error).help("end some of them"))
         })
     }
