@@ -10,6 +10,7 @@ pub mod checksum;
 pub mod event;
 pub mod key;
 pub mod names;
+pub mod observe;
 pub mod reason;
 pub mod trace;
 pub mod value;

@@ -46,8 +46,15 @@ pub const STATIONS: &str = "STATIONS";
 /// Place in the order of the configuration → [`crate::key::EndpointKey`] of the RAS service of a target that a phone may find
 /// when it asks for any gatekeeper.
 pub const DISCOVERIES: &str = "DISCOVERIES";
-/// `target id × REASON_SLOTS + reason` → [`crate::value::Counter`], per CPU. Target id 0 is "no target".
+/// `target id × REASON_SLOTS + reason` → [`crate::value::Counter`], per CPU, of packets about a target.
 pub const COUNTERS: &str = "COUNTERS";
+/// Interface index → its slot in the two that follow, from 1; 0: it has none, as those beyond [`INTERFACES_END`].
+pub const INTERFACES: &str = "INTERFACES";
+/// Slot → the interface's name, filled up with zeros: one that comes back with another index keeps its slot.
+pub const INTERFACE_NAMES: &str = "INTERFACE_NAMES";
+/// `(slot × 2 + about) × REASON_SLOTS + reason` → [`crate::value::Counter`], per CPU: `about` is 1 for packets about a
+/// target, and 0 for all others, which are counted here alone.
+pub const INTERFACE_COUNTERS: &str = "INTERFACE_COUNTERS";
 /// Target id → the generation whose first steered packet was announced.
 pub const ANNOUNCED: &str = "ANNOUNCED";
 /// Ring buffer of [`crate::event::Event`].
@@ -55,8 +62,21 @@ pub const EVENTS: &str = "EVENTS";
 
 /// One [`crate::trace::Trace`] per CPU, never pinned: what the twin of `failover explain` leaves.
 pub const TRACE: &str = "TRACE";
-/// The read-only global that makes a loaded object the twin: 1 there, 0 in the program that is attached.
-pub const DRY_RUN: &str = "DRY_RUN";
+/// The read-only global that says what a loaded object is for: a `ROLE_…`.
+pub const ROLE: &str = "ROLE";
+/// [`ROLE`] of the program that is attached.
+pub const ROLE_ATTACHED: u8 = 0;
+/// [`ROLE`] of the twin of `failover explain`.
+pub const ROLE_TWIN: u8 = 1;
+/// [`ROLE`] of the program that takes the attached one's place while somebody observes.
+pub const ROLE_OBSERVER: u8 = 2;
+
+/// One [`crate::observe::Interest`], never pinned, as the two that follow.
+pub const INTEREST: &str = "INTEREST";
+/// Ring buffer of [`crate::observe::Sighting`], each with its bytes behind it.
+pub const SIGHTINGS: &str = "SIGHTINGS";
+/// One [`crate::observe::Missed`] per CPU.
+pub const MISSED: &str = "MISSED";
 
 /// The bitmap of signalling ports in [`PORTS`].
 pub const SIGNALLING: u32 = 0;
@@ -88,3 +108,7 @@ pub const MOST_DISCOVERIES: u32 = 8;
 pub const SCATTERED: u32 = 1 << 31;
 /// Datagrams in fragments that are known at a time; the least recently used makes room.
 pub const FRAGMENT_SLOTS: u32 = 4096;
+/// Slots of interfaces, with that of those that have none.
+pub const INTERFACE_SLOTS: u32 = 64;
+/// Interface indices from here on have no slot.
+pub const INTERFACES_END: u32 = 65_536;

@@ -14,7 +14,7 @@ use failover_common::reason::Reason;
 use crate::{
     hook::kernel_forwards,
     hop::{self, NextHop, Stamp},
-    maps,
+    maps, observe,
     packet::{Frame, Packet},
     parse::{
         Family,
@@ -101,6 +101,7 @@ pub fn plan<F: Frame>(
         return Ok(Plan { ip, wish, hop: None, redirect: false });
     }
     let hop = route(packet, link, ip, ports, &wish.change).map_err(pass)?;
+    observe::before(packet, wish.target, hop);
     Ok(Plan { ip, wish, hop, redirect: hop.is_some() })
 }
 

@@ -4,7 +4,7 @@
 //! gets it, and the flow's memory) → `forward` (where it leaves) → `rewrite`. Until `rewrite` nothing is written, and whatever is unknown passes; from
 //! then on whatever fails is dropped, so that half a rewrite is never sent. `discovery` is that way for the one packet that
 //! is sent to a group. `record` counts, or, in the
-//! twin of `failover explain`, `trace` says what was found.
+//! twin of `failover explain`, `trace` says what was found. While somebody observes, `observe` shows the packets.
 #![no_std]
 #![no_main]
 // The program macros make items without documentation, and hand contexts over by value.
@@ -20,6 +20,7 @@ mod hook;
 mod hop;
 mod icmp;
 mod maps;
+mod observe;
 mod packet;
 mod parse;
 mod plan;

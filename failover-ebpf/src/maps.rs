@@ -11,7 +11,11 @@ use aya_ebpf::{
 };
 use failover_common::{
     key::{EndpointKey, FlowKey, FragmentKey, HostKey, TCP},
-    names::{FRAGMENT_SLOTS, LEAST_NEXT_HOPS, MOST_DISCOVERIES, PROBING, SCATTERED},
+    names::{
+        FRAGMENT_SLOTS, INTERFACE_SLOTS, INTERFACES_END, LEAST_NEXT_HOPS, MOST_DISCOVERIES, PROBING,
+        REASON_SLOTS, SCATTERED,
+    },
+    observe::{Interest, Missed},
     trace::Trace,
     value::{
         Availability, Counter, Endpoint, Flow, FragmentWay, Hosts, Origin, PortBitmap, Server, Service,
@@ -22,6 +26,7 @@ use failover_common::{
 use crate::{
     forward::Fib,
     hop::NextHop,
+    observe::View,
     parse::{
         icmp::Quote,
         ip::{Address, Ip},
@@ -103,6 +108,20 @@ pub static NEXT_HOPS: PerCpuArray<NextHop> = PerCpuArray::with_max_entries(LEAST
 #[map]
 pub static COUNTERS: PerCpuArray<Counter> = PerCpuArray::with_max_entries(4096, 0);
 
+/// Written by the daemon alone, one aligned word each: an interface's packets are counted in its slot, or, for the moment
+/// in which it is attached, in that of nobody.
+#[map]
+pub static INTERFACES: Array<u32> = Array::with_max_entries(INTERFACES_END, 0);
+
+/// Written and read by userspace alone.
+#[map]
+pub static INTERFACE_NAMES: Array<[u8; 16]> = Array::with_max_entries(INTERFACE_SLOTS, 0);
+
+/// Per CPU, as `COUNTERS`.
+#[map]
+pub static INTERFACE_COUNTERS: PerCpuArray<Counter> =
+    PerCpuArray::with_max_entries(INTERFACE_SLOTS * 2 * REASON_SLOTS, 0);
+
 /// The IP header of the packet that this CPU is at: the stack has no room for it. Per CPU, as above; in each visit it is
 /// written before it is read, and so are the two that follow.
 #[map]
@@ -124,6 +143,24 @@ pub static FIB: PerCpuArray<Fib> = PerCpuArray::with_max_entries(1, 0);
 /// it after.
 #[map]
 pub static TRACE: PerCpuArray<Trace> = PerCpuArray::with_max_entries(1, 0);
+
+/// Written by the daemon alone, while somebody observes. A reader may see some words of the old wishes and some of the
+/// new ones: then a packet too many is shown, or one too few.
+#[map]
+pub static INTEREST: Array<Interest> = Array::with_max_entries(1, 0);
+
+/// Reserve and submit are the kernel's to order. The least that a ring can be: only the program that takes the attached
+/// one's place while somebody observes is loaded with a larger one.
+#[map]
+pub static SIGHTINGS: RingBuf = RingBuf::with_byte_size(4096, 0);
+
+/// Per CPU, as `COUNTERS`.
+#[map]
+pub static MISSED: PerCpuArray<Missed> = PerCpuArray::with_max_entries(1, 0);
+
+/// What is shown of the packet that this CPU is at. Per CPU, as above.
+#[map]
+pub static VIEW: PerCpuArray<View> = PerCpuArray::with_max_entries(1, 0);
 
 /// Stored by whichever CPU steers the first packet of a generation; two at once announce it twice, and the daemon
 /// keeps the first.

@@ -5,7 +5,10 @@ use core::ptr;
 use aya_ebpf::{
     EbpfContext,
     bindings::{BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR},
-    helpers::{bpf_skb_store_bytes, generated::bpf_xdp_get_buff_len},
+    helpers::{
+        bpf_skb_load_bytes, bpf_skb_store_bytes,
+        generated::{bpf_xdp_get_buff_len, bpf_xdp_load_bytes},
+    },
     programs::{TcContext, XdpContext},
 };
 use failover_common::{checksum::Difference, key};
@@ -59,8 +62,15 @@ pub trait Frame: EbpfContext + Sized {
     fn whole_len(&self) -> usize;
     /// Index of the interface on which it came in; 0: this machine made it.
     fn ingress(&self) -> u32;
+    /// Index of the interface where the program sees it.
+    fn device(&self) -> u32;
     /// Whether a VLAN tag goes with it that is not in it.
     fn is_tagged(&self) -> bool;
+    /// Copies the first `len` bytes to `to`, and tells whether it could.
+    ///
+    /// # Safety
+    /// `to` points to as many bytes of a map's value.
+    unsafe fn copy(&self, to: *mut u8, len: usize) -> bool;
     /// Writes a `T` at `offset`.
     fn write<T: Plain>(&self, offset: usize, value: T) -> Result<(), OutOfBounds>;
     /// `difference` has come over what the IPv4 header's checksum at `offset` is about.
@@ -113,6 +123,17 @@ impl Frame for XdpContext {
     }
 
     #[inline(always)]
+    fn device(&self) -> u32 {
+        self.ingress()
+    }
+
+    #[inline(always)]
+    unsafe fn copy(&self, to: *mut u8, len: usize) -> bool {
+        // SAFETY: the caller's word, and the helper checks the frame's own bounds.
+        (unsafe { bpf_xdp_load_bytes(self.as_ptr().cast(), 0, to.cast(), len as u32) }) == 0
+    }
+
+    #[inline(always)]
     fn header_sum(&self, offset: usize, difference: Difference) -> Result<(), OutOfBounds> {
         let [sum] = read(self, offset)?;
         self.write(offset, [difference.apply(sum)])
@@ -160,6 +181,18 @@ impl Frame for TcContext {
     fn is_tagged(&self) -> bool {
         // SAFETY: as above.
         unsafe { (*self.skb.skb).vlan_present != 0 }
+    }
+
+    #[inline(always)]
+    fn device(&self) -> u32 {
+        // SAFETY: the kernel hands over a live context.
+        unsafe { (*self.skb.skb).ifindex }
+    }
+
+    #[inline(always)]
+    unsafe fn copy(&self, to: *mut u8, len: usize) -> bool {
+        // SAFETY: the caller's word, and the helper checks the frame's own bounds.
+        (unsafe { bpf_skb_load_bytes(self.skb.skb.cast(), 0, to.cast(), len as u32) }) == 0
     }
 
     /// By a helper, which makes the frame this packet's own first: a TCP socket keeps it, to send it again.
@@ -218,6 +251,22 @@ impl<'a, F: Frame> Packet<'a, F> {
     #[inline(always)]
     pub fn ingress(&self) -> u32 {
         self.frame.ingress()
+    }
+
+    /// Index of the interface where the program sees it.
+    #[inline(always)]
+    pub fn device(&self) -> u32 {
+        self.frame.device()
+    }
+
+    /// Copies the first `len` bytes to `to`, and tells whether it could.
+    ///
+    /// # Safety
+    /// `to` points to as many bytes of a map's value.
+    #[inline(always)]
+    pub unsafe fn copy(&self, to: *mut u8, len: usize) -> bool {
+        // SAFETY: the caller's word.
+        unsafe { self.frame.copy(to, len) }
     }
 
     /// Whether a VLAN tag goes with it that is not in it.

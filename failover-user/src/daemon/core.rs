@@ -18,6 +18,7 @@ use super::{
     fleet::Fleet,
     kernel_events::{KernelEvents, client},
     lived::Lived,
+    observe::Observatory,
     start::Started,
     targets::{Cause, Means, TargetState},
 };
@@ -62,6 +63,7 @@ pub struct Core {
     /// Where phones ask for any gatekeeper.
     pub(super) group: Group,
     pub(super) commands: mpsc::Sender<Command>,
+    pub(super) observatory: Observatory,
     kernel: KernelEvents,
     ledger: Ledger,
     exemptions: mpsc::Receiver<Exemption>,
@@ -111,6 +113,7 @@ impl Core {
             started: Instant::now(),
             group: Group::default(),
             commands,
+            observatory: Observatory::new(),
             kernel: KernelEvents::new(started.events)?,
             ledger: Ledger::default(),
             exemptions,
@@ -144,6 +147,7 @@ impl Core {
                 Some(command) = commands.recv() => self.obey(command),
                 Ok(()) = self.epoch.changed() => self.network_changed(),
                 Ok(events) = self.kernel.next() => self.take_events(&events),
+                news = self.observatory.news() => self.observation(news),
                 Ok(()) = self.devices.changed() => self.devices_changed(),
                 Some(flows) = counts.recv() => self.take_flows(flows),
                 Some(()) = hang_up.recv() => self.reload_on_signal(),
@@ -155,8 +159,9 @@ impl Core {
     }
 
     /// Ends the probers; the data plane goes on, or is taken away.
-    pub fn end(self, detach: bool) -> anyhow::Result<()> {
+    pub fn end(mut self, detach: bool) -> anyhow::Result<()> {
         tracing::info!(detach, "stopping");
+        self.close_observatory();
         // Closed first: probers that end now have no exemption to take back.
         drop(self.exemptions);
         if detach { Ok(self.dataplane.remove()?) } else { Ok(()) }

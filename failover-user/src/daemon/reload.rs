@@ -45,6 +45,7 @@ impl Core {
             self.interface_event(name, "detached", "attached", &Ok(()));
         }
         self.follow(config);
+        self.rename();
         self.journal.record(Draft {
             kind: "reloaded".into(),
             reason: Some(if changes.is_empty() { "nothing changed".into() } else { changes.join("; ") }),

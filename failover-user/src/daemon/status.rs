@@ -11,7 +11,7 @@ use crate::{
         journal::timestamp,
         message::{
             BackupStatus, FlowTable, InterfaceStatus, ProbeStatus, Problem, RouterStatus, SCHEMA, Serving,
-            Stats, Status, TargetCounts, TargetDetail, TargetStatus,
+            Status, TargetDetail, TargetStatus,
         },
         server::{Command, Reply},
     },
@@ -33,7 +33,11 @@ impl Core {
             Command::Target { name, reply } => drop(reply.send(self.detail(&name))),
             Command::SetAdmin { name, set, reply } => drop(reply.send(self.set_admin(&name, &set))),
             Command::Probe { name, reply } => self.probe(name, reply),
-            Command::Stats { reply } => drop(reply.send(self.stats())),
+            Command::Stats { by, reply } => {
+                let stats = self.dataplane.stats(&self.config.targets, by);
+                drop(reply.send(stats.map_err(|error| problem(&error))));
+            }
+            Command::Observe { wish, reply } => self.observe(wish, reply),
             Command::Attach { name, mode, reply } => drop(reply.send(self.attach(&name, mode))),
             Command::Detach { name, reply } => drop(reply.send(self.detach(&name))),
             Command::Reload { reply } => drop(reply.send(self.reload())),
@@ -175,19 +179,6 @@ impl Core {
             // Behind the reports, which have been queued before.
             let _ = commands.send(Command::Target { name, reply }).await;
         });
-    }
-
-    fn stats(&self) -> Result<Stats, Problem> {
-        let counts = |target: &Target| {
-            let counts = self.dataplane.counts(target).map_err(|error| problem(&error))?;
-            Ok(TargetCounts { name: target.name.clone(), counts: counts.rows() })
-        };
-        Ok(Stats {
-            schema: SCHEMA,
-            stale: false,
-            router: self.dataplane.router_counts().map_err(|error| problem(&error))?.rows(),
-            targets: self.config.targets.iter().map(counts).collect::<Result<_, Problem>>()?,
-        })
     }
 
     fn attach(&mut self, name: &str, mode: Option<Mode>) -> Result<InterfaceStatus, Problem> {

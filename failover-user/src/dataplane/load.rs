@@ -16,6 +16,7 @@ use super::{
     ids::Ids,
     kernel,
     maps::{Events, Maps, NAMES, pinned_room},
+    observe::Observing,
     pins::{Pins, make_private, remove_folder},
     tables::Tables,
 };
@@ -45,8 +46,11 @@ pub struct Dataplane {
     pub(super) applied: Tables,
     pub(super) sizes: Sizes,
     pub(super) links: BTreeMap<String, Attachment>,
-    ebpf: Ebpf,
+    pub(super) ebpf: Ebpf,
+    /// While somebody observes: what runs in its place.
+    pub(super) observing: Option<Observing>,
     adopted: bool,
+    pub(super) forward: Forward,
     /// Whether the programs of the way out are loaded.
     egress: bool,
     /// Of the pin folder.
@@ -128,13 +132,30 @@ impl Dataplane {
             maps.carry_over(older)?;
         }
         let links = swap_in(&mut ebpf, &pins, egress)?;
+        for attachment in links.values() {
+            maps.interfaces.count(&attachment.name, attachment.index)?;
+        }
         if let Some(older) = &older {
             // What came in while the old program still ran.
             maps.carry_over_flows(older)?;
         }
         settle(&mut ebpf, &pins, fits)?;
         let applied = maps.tables()?;
-        Ok((Self { pins, maps, ids, applied, sizes, links, ebpf, adopted, egress, _lock: lock }, events))
+        let opened = Self {
+            pins,
+            maps,
+            ids,
+            applied,
+            sizes,
+            links,
+            ebpf,
+            observing: None,
+            adopted,
+            forward: options.forward,
+            egress,
+            _lock: lock,
+        };
+        Ok((opened, events))
     }
 
     /// Whether an older daemon's state was taken over.
@@ -168,9 +189,10 @@ impl Dataplane {
         self.program().ok()?.info().ok()?.verified_instruction_count()
     }
 
-    /// Our program.
+    /// Our program: the one that the links run.
     pub(super) fn program(&self) -> Result<&Xdp, Error> {
-        self.ebpf.program(PROGRAM_XDP).and_then(|program| program.try_into().ok()).ok_or_else(no_program)
+        let ebpf = self.observing.as_ref().map_or(&self.ebpf, |observing| &observing.ebpf);
+        ebpf.program(PROGRAM_XDP).and_then(|program| program.try_into().ok()).ok_or_else(no_program)
     }
 
     /// The program of the way out.
@@ -185,7 +207,9 @@ impl Dataplane {
             return self.attach_egress(interface);
         }
         device::make_ready(&self.pins, interface, mode)?;
-        let attached = attach::attach(program(&mut self.ebpf)?, &self.pins, interface, mode);
+        self.maps.interfaces.count(interface, attach::index(interface)?)?;
+        let ebpf = self.observing.as_mut().map_or(&mut self.ebpf, |observing| &mut observing.ebpf);
+        let attached = attach::attach(program(ebpf)?, &self.pins, interface, mode);
         let attachment = attached.inspect_err(|_| self.put_back(interface))?;
         self.links.insert(interface.to_owned(), attachment);
         self.attach_egress(interface).or_else(|error| self.detach(interface).and(Err(error)))
@@ -217,8 +241,10 @@ impl Dataplane {
     pub fn detach(&mut self, interface: &str) -> Result<(), Error> {
         self.pins.remove_links(interface)?;
         self.put_back(interface);
-        self.links.remove(interface);
-        Ok(())
+        match self.links.remove(interface) {
+            Some(attachment) => self.maps.interfaces.forget(attachment.index),
+            None => Ok(()),
+        }
     }
 
     /// Takes everything away: links, programs, maps.

@@ -12,10 +12,12 @@ use failover_common::{
     value::{Counter, Endpoint, Flow, Origin, PortBitmap, Server, Service, Station},
 };
 
-use super::{availability::AvailabilityTable, error::Error, pins::Pins, tables::Tables};
+use super::{
+    availability::AvailabilityTable, error::Error, interfaces::Interfaces, pins::Pins, tables::Tables,
+};
 
 /// The maps whose sizes the loader chooses, and all others: every name there is.
-pub const NAMES: [&str; 18] = [
+pub const NAMES: [&str; 21] = [
     names::PORTS,
     names::SERVICES,
     names::AVAILABILITY,
@@ -32,6 +34,9 @@ pub const NAMES: [&str; 18] = [
     names::STATIONS,
     names::DISCOVERIES,
     names::COUNTERS,
+    names::INTERFACES,
+    names::INTERFACE_NAMES,
+    names::INTERFACE_COUNTERS,
     names::ANNOUNCED,
     names::EVENTS,
 ];
@@ -53,6 +58,7 @@ pub struct Maps {
     pub stations: HashMap<MapData, u32, Station>,
     pub discoveries: HashMap<MapData, u32, EndpointKey>,
     pub counters: PerCpuArray<MapData, Counter>,
+    pub interfaces: Interfaces,
 }
 
 /// The ring buffer of kernel events.
@@ -103,6 +109,11 @@ impl Maps {
             stations: typed(names::STATIONS, &mut map)?,
             discoveries: typed(names::DISCOVERIES, &mut map)?,
             counters: typed(names::COUNTERS, &mut map)?,
+            interfaces: Interfaces {
+                slots: typed(names::INTERFACES, &mut map)?,
+                names: typed(names::INTERFACE_NAMES, &mut map)?,
+                counters: typed(names::INTERFACE_COUNTERS, &mut map)?,
+            },
         };
         Ok((maps, typed(names::EVENTS, &mut map)?))
     }

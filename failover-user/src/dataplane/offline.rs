@@ -26,8 +26,8 @@ use crate::{
         admin::{Order, Orders, OrdersError},
         lock::{self, LockError},
         message::{
-            Admin, BackupStatus, InterfaceStatus, ProbeStatus, RouterStatus, SCHEMA, Serving, SetAdmin,
-            Stats, Status, TargetCounts, TargetStatus,
+            Admin, BackupStatus, By, InterfaceStatus, ProbeStatus, RouterStatus, SCHEMA, Serving, SetAdmin,
+            Stats, Status, TargetStatus,
         },
     },
     director::{Serves, serves},
@@ -250,18 +250,11 @@ pub fn status(config: &Config) -> Result<Status, OfflineError> {
 }
 
 /// `stats`.
-pub fn stats(config: &Config) -> Result<Stats, OfflineError> {
+pub fn stats(config: &Config, by: Option<By>) -> Result<Stats, OfflineError> {
     let pinned = Pinned::open(config)?;
-    let counts = |target: &Target| {
-        let counts = pinned.id(target).map(|id| pinned.maps.counts(id)).transpose()?.unwrap_or_default();
-        Ok(TargetCounts { name: target.name.clone(), counts: counts.rows() })
-    };
-    Ok(Stats {
-        schema: SCHEMA,
-        stale: true,
-        router: pinned.maps.counts(0)?.rows(),
-        targets: config.targets.iter().map(counts).collect::<Result<_, Error>>()?,
-    })
+    let targets: Vec<_> =
+        config.targets.iter().map(|target| (target.name.as_str(), pinned.id(target))).collect();
+    Ok(pinned.maps.stats(&targets, by, true)?)
 }
 
 /// `target disable|auto|primary`. Nobody knows what is healthy: `disable` takes the backup that serves, else the first

@@ -278,6 +278,7 @@ impl Maps {
             self.availability.set(target, older.availability.get(target));
             self.carry_over_counters(older, target)?;
         }
+        self.interfaces.carry_over(&older.interfaces)?;
         self.carry_over_flows(older)?;
         copy(&older.services, &mut self.services, names::SERVICES)?;
         copy(&older.discoveries, &mut self.discoveries, names::DISCOVERIES)?;

@@ -41,7 +41,7 @@ pub struct Bench {
     pub dataplane: Dataplane,
     pub events: Events,
     targets: Vec<Target>,
-    devices: BTreeMap<u8, u32>,
+    pub devices: BTreeMap<u8, u32>,
     pins: PathBuf,
     twin: Twin,
 }

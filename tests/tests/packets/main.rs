@@ -17,6 +17,7 @@ mod frame;
 mod generate;
 mod model;
 mod network;
+mod observed;
 mod returning;
 mod shapes;
 mod six;

@@ -1,7 +1,7 @@
 //! `failover explain`: what the loaded program does with a packet, asked of the program itself.
 //!
 //! The one that is attached would count what it is shown, and remember it. So a twin is asked: the same object, loaded
-//! once more on the same pinned maps with [`names::DRY_RUN`] set, which decides the same and writes nothing but a
+//! once more on the same pinned maps with [`names::ROLE`] set, which decides the same and writes nothing but a
 //! [`Trace`]. It is never attached, never pinned, and gone with this value. What it cannot foretell is that a table
 //! has no room when the real program wants to remember something. Each packet stands for itself: the way that one of
 //! them would open is not there for the next.
@@ -200,7 +200,7 @@ fn load(folder: PathBuf, forward: Forward) -> Result<Ebpf, OfflineError> {
         loader.map_pin_path(name, maps.join(name));
     }
     let kernel_forwards = u8::from(forward == Forward::Kernel);
-    loader.override_global(names::DRY_RUN, &1_u8, true);
+    loader.override_global(names::ROLE, &names::ROLE_TWIN, true);
     loader.override_global(names::KERNEL_FORWARDS, &kernel_forwards, true);
     let mut ebpf = loader.load(OBJECT).map_err(|error| Error::load(&error))?;
     program(&mut ebpf)?.load().map_err(|error| Error::load(&error))?;
