@@ -10,6 +10,7 @@
 #![allow(missing_docs, clippy::needless_pass_by_value)]
 
 mod classify;
+mod drain;
 mod encap;
 mod flows;
 mod forward;

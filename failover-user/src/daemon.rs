@@ -14,6 +14,7 @@ mod fleet;
 mod kernel_events;
 mod lived;
 mod reload;
+mod remembered;
 mod start;
 mod status;
 mod targets;

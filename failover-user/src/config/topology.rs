@@ -152,6 +152,7 @@ pub(super) fn warnings(targets: &[Placed]) -> Vec<String> {
     for target in targets {
         let who = name(target);
         pace(who, target, &mut warnings);
+        without_effect(who, target, &mut warnings);
         families::warnings(target, &mut warnings);
         for backup in target.backups.iter().flatten() {
             let (Some(services), Some(ports)) = (&target.services, &backup.ports) else { continue };
@@ -205,6 +206,16 @@ fn pace(who: &str, target: &Placed, warnings: &mut Vec<String>) {
             show(probe.timeout),
             show(probe.interval),
         ));
+    }
+}
+
+/// Words about what the target does not have.
+fn without_effect(who: &str, target: &Placed, warnings: &mut Vec<String>) {
+    let services = target.services.as_deref().unwrap_or_default();
+    let tcp = services.iter().any(|service| service.get_ref().transport == Transport::Tcp);
+    for word in target.said.iter().filter(|_| !tcp) {
+        warnings
+            .push(format!("target {who}: {word} has no effect, because no service is TCP. Leave it out."));
     }
 }
 

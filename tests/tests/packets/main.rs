@@ -10,6 +10,7 @@ mod bench;
 mod beyond;
 mod dice;
 mod differential;
+mod drain;
 mod egress;
 mod fixture;
 mod frame;
@@ -74,6 +75,11 @@ fn packets_of_ipv6() {
     hold(&six::fixtures());
 }
 
+#[test]
+fn packets_to_a_target_that_drains() {
+    hold(&drain::fixtures());
+}
+
 /// Of two reasons no packet can be the cause: a write inside bounds that were checked does not fail, and an LRU map
 /// makes room for itself.
 fn reachable() -> BTreeSet<Reason> {
@@ -81,8 +87,15 @@ fn reachable() -> BTreeSet<Reason> {
     Reason::ALL.iter().copied().filter(|reason| !unreachable.contains(reason)).collect()
 }
 
-fn kinds() -> [Vec<Fixture>; 5] {
-    [steering::fixtures(), returning::fixtures(), untouched::fixtures(), beyond::fixtures(), six::fixtures()]
+fn kinds() -> [Vec<Fixture>; 6] {
+    [
+        steering::fixtures(),
+        returning::fixtures(),
+        untouched::fixtures(),
+        beyond::fixtures(),
+        six::fixtures(),
+        drain::fixtures(),
+    ]
 }
 
 fn every_fixture() -> Vec<Fixture> {
