@@ -113,10 +113,9 @@ pub fn answered(
 }
 
 /// Whether the flow was sent to `endpoint`, and may go on there.
-#[allow(dead_code)]
 #[inline(always)]
-pub fn is_known(ip: &Ip, l4: &L4, endpoint: u32) -> bool {
-    let key = key_of(ip.source, l4.source, ip.protocol, endpoint, false);
+pub fn is_known(client: Address, port: u16, protocol: u8, endpoint: u32) -> bool {
+    let key = key_of(client, port, protocol, endpoint, false);
     maps::ANSWERED.get_ptr(key).or_else(|| maps::UNANSWERED.get_ptr(key)).is_some()
 }
 

@@ -16,7 +16,7 @@ use failover_common::{
 
 use crate::{
     classify::signalling,
-    flows, forward,
+    drain, flows, forward,
     hook::{self, May},
     maps,
     packet::{Frame, Packet},
@@ -64,7 +64,7 @@ fn decide<F: Frame>(packet: &Packet<F>, ip: &Ip, quote: &Quote) -> Result<(), En
         let key = EndpointKey::new(quote.source.bytes(), quote.source_port, quote.protocol);
         // SAFETY: the element is read before the program ends, and RCU keeps it until then.
         if let Some(service) = unsafe { maps::SERVICES.get(key) } {
-            match to_backup(ip, service) {
+            match to_backup(ip, quote, service) {
                 // One target may be another one's client: then this may be about its packet to a backup.
                 Err(passed) if ports.to() && passed.reason() == Reason::PrimaryServes as u32 => stop = passed,
                 decided => return decided,
@@ -86,8 +86,11 @@ fn decide<F: Frame>(packet: &Packet<F>, ip: &Ip, quote: &Quote) -> Result<(), En
 }
 
 #[inline(always)]
-fn to_backup(ip: &Ip, service: &Service) -> Result<(), End> {
-    let (server, generation) = steer::server(ip, service)?;
+fn to_backup(ip: &Ip, quote: &Quote, service: &Service) -> Result<(), End> {
+    let drained =
+        |now| drain::speaker(&quote.destination, quote.destination_port, quote.protocol, service, now);
+    let (server, now) = steer::server(ip, service, drained)?;
+    let generation = now.generation();
     let address = Address::from_bytes(server.address);
     let change = Change { side: Side::Destination, address, port: server.port };
     Wish::forgetful(service.target, generation, change).keep()

@@ -12,6 +12,7 @@
 
 mod classify;
 mod discovery;
+mod drain;
 mod encap;
 mod flows;
 mod forward;

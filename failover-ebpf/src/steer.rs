@@ -1,6 +1,7 @@
 //! The two ways: to a service whose primary is away, and back from the backup.
 
 use failover_common::{
+    key::TCP,
     names::MAX_BACKUPS,
     reason::Reason,
     trace::Trace,
@@ -8,6 +9,7 @@ use failover_common::{
 };
 
 use crate::{
+    drain,
     flows::{self, Terms},
     hook,
     maps::{self, availability, is_own_host},
@@ -20,25 +22,31 @@ use crate::{
     trace,
 };
 
+/// As [`Availability::NOBODY`].
+const NOBODY: u32 = Availability::NOBODY as u32;
+
 /// A packet to a target's service: to the backup, where one serves.
 #[inline(always)]
 pub fn to_service<F: Frame>(ip: &Ip, l4: &L4, service: &Service) -> Result<(), End> {
-    let (server, generation) = match server(ip, service) {
+    let (server, now) = match server(ip, service, |now| drain::server(ip, l4, service, now)) {
         Err(stop) if stop.reason() == Reason::PrimaryServes as u32 => {
             remember_own(ip, l4, service)?;
             return Err(stop);
         }
         found => found?,
     };
+    let dedicated = server.flags & Server::DEDICATED != 0;
+    // The way back of a dedicated backup needs no memory, but failback does.
+    let pinned = ip.protocol == TCP && (service.flags & Service::PIN_FLOWS != 0 || now.keeper() != 0);
     let wish = Wish {
         target: service.target,
-        generation,
+        generation: now.generation(),
         change: Change {
             side: Side::Destination,
             address: Address::from_bytes(server.address),
             port: server.port,
         },
-        endpoint: if server.flags & Server::DEDICATED == 0 || hook::inbound::<F>(Side::Destination) {
+        endpoint: if !dedicated || pinned || hook::inbound::<F>(Side::Destination) {
             server.endpoint
         } else {
             0
@@ -49,9 +57,14 @@ pub fn to_service<F: Frame>(ip: &Ip, l4: &L4, service: &Service) -> Result<(), E
     wish.keep()
 }
 
-/// The backup that serves `service` now, for a packet that goes there, and the availability's generation.
+/// The backup that serves `service` now, for a packet that goes there, and the availability; `drained` says which server
+/// it is while the target drains.
 #[inline(always)]
-pub fn server(ip: &Ip, service: &Service) -> Result<(&'static Server, u32), End> {
+pub fn server(
+    ip: &Ip,
+    service: &Service,
+    drained: impl FnOnce(Availability) -> u32,
+) -> Result<(&'static Server, Availability), End> {
     let pass = |reason| End::pass(reason, service.target);
     let now = availability(service.target);
     trace::note(|trace| {
@@ -59,21 +72,27 @@ pub fn server(ip: &Ip, service: &Service) -> Result<(&'static Server, u32), End>
         trace.service_target = service.target;
         trace.availability = now.0;
     });
-    match now.serving() {
+    let serving = if now.keeper() == 0 {
+        u32::from(now.serving())
+    } else {
+        trace::known(Trace::DRAINS);
+        drained(now)
+    };
+    match serving {
         0 => return Err(pass(Reason::PrimaryServes)),
-        Availability::NOBODY => return Err(End::drop(Reason::NobodyServes, service.target)),
+        NOBODY => return Err(End::drop(Reason::NobodyServes, service.target)),
         _ => {}
     }
     if is_own_host(ip.source, service.target, service.hosts) {
         return Err(pass(Reason::BetweenServers));
     }
-    let row = service.service.wrapping_mul(MAX_BACKUPS) + u32::from(now.serving()) - 1;
+    let row = service.service.wrapping_mul(MAX_BACKUPS) + serving.wrapping_sub(1);
     let server = maps::SERVERS.get(row).filter(|server| server.endpoint != 0);
     // A backup without an address of this IP version has an empty place.
     let server = server
         .filter(|server| ip.speaks(&Address::from_bytes(server.address)))
         .ok_or(pass(Reason::NoEndpoint))?;
-    Ok((server, now.generation()))
+    Ok((server, now))
 }
 
 /// A packet from a backup: under the target's address, where one was asked.
@@ -84,7 +103,13 @@ pub fn from_backup<F: Frame>(ip: &Ip, l4: &L4, endpoint: &'static Endpoint) -> R
     }
     let inbound = hook::inbound::<F>(Side::Source);
     let origin = match alone(endpoint, inbound) {
-        Some(origin) => origin,
+        Some(origin) => {
+            if ip.protocol == TCP && endpoint.flags & Endpoint::PIN_FLOWS != 0 {
+                // What was answered is kept.
+                let _ = flows::answered(ip, l4, endpoint, inbound);
+            }
+            origin
+        }
         None => flows::answered(ip, l4, endpoint, inbound)?,
     };
     as_target(ip, ip.source, endpoint, origin)

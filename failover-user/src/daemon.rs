@@ -16,6 +16,7 @@ mod kernel_events;
 mod lived;
 mod observe;
 mod reload;
+mod remembered;
 mod sighting;
 mod start;
 mod status;

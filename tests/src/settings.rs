@@ -57,7 +57,7 @@ pub struct Target {
     pub dedicated: bool,
     /// The primary's and the backup's IPv6 addresses, where they have some.
     pub ipv6: Option<(Ipv6Addr, Ipv6Addr)>,
-    /// `failback = "manual"`.
+    /// `failback = "manual"`; else `"immediate"`.
     pub manual_failback: bool,
 }
 
@@ -188,9 +188,8 @@ impl Target {
         };
         let _ = writeln!(text, "address  = [\"{}\"{primary}]", self.address);
         let _ = writeln!(text, "services = {}", self.services);
-        if self.manual_failback {
-            let _ = writeln!(text, "failback = \"manual\"");
-        }
+        let failback = if self.manual_failback { "manual" } else { "immediate" };
+        let _ = writeln!(text, "failback = \"{failback}\"");
         let _ = writeln!(text, "[[target.backup]]");
         let _ = writeln!(text, "name      = \"{}-backup\"", self.name);
         let _ = writeln!(text, "address   = [\"{}\"{backup}]", self.backup);

@@ -42,6 +42,8 @@ impl L4 {
     pub const SYN: u8 = 0x02;
     /// There is none, or no longer.
     pub const RST: u8 = 0x04;
+    /// The acknowledgment number counts: of a SYN, it is the answer to another one.
+    pub const ACK: u8 = 0x10;
 
     /// Whether it changes what a connection has come to.
     #[inline(always)]

@@ -14,7 +14,7 @@ use crate::{
         ConfigError, Loaded,
         model::{
             Addresses, AllDown, Backup, Failback, Family, Forward, Interface, Probe, Require, Router,
-            Service, StatusSet, Target,
+            Service, StatusSet, Target, Transport,
         },
     },
     control::message::SCHEMA,
@@ -97,6 +97,7 @@ fn target(target: &Target) -> String {
     line(&mut out, "alive", format!("SIP status {}", statuses(&target.probe.sip_alive)));
     line(&mut out, "down", down(target));
     line(&mut out, "up again", up(target));
+    line(&mut out, "stays", stays(target));
     line(&mut out, "none healthy", all_down(target.all_down));
     out
 }
@@ -159,10 +160,21 @@ fn up(target: &Target) -> String {
     };
     let least = format_duration(least_recovery(probe));
     let returns = match target.failback {
+        Failback::Drain => "at once, but for what began at a backup",
         Failback::Immediate => "at once",
         Failback::Manual => "when an operator says `failover target auto`",
     };
     format!("after {answers}, at least {least} after the first; packets return to the primary {returns}")
+}
+
+/// What stays with the backup at which it began when the primary returns.
+fn stays(target: &Target) -> String {
+    let tcp = target.services.iter().any(|service| service.transport == Transport::Tcp);
+    if !tcp || !target.keeps() {
+        return "nothing, when the primary returns".to_owned();
+    }
+    let (idle, limit) = (format_duration(target.tcp_idle), format_duration(target.drain_limit));
+    format!("TCP connections that began at a backup, until they end, or {idle} of silence; at most {limit}")
 }
 
 fn statuses(set: &StatusSet) -> String {
@@ -206,9 +218,12 @@ fn target_json(target: &Target) -> Value {
         "services": services.map(|service| service_json(target, service)).collect::<Vec<_>>(),
         "backups": target.backups.iter().map(backup).collect::<Vec<_>>(),
         "failback": match target.failback {
+            Failback::Drain => "drain",
             Failback::Immediate => "immediate",
             Failback::Manual => "manual",
         },
+        "tcp_idle_s": target.tcp_idle.as_secs(),
+        "drain_limit_s": target.drain_limit.as_secs(),
         "all_down": match target.all_down {
             AllDown::Primary => "primary",
             AllDown::Backup => "backup",

@@ -27,6 +27,11 @@ use super::{
     topology::{self, Endpoint},
 };
 
+/// A call, or a connection, of which nothing is heard for so long is over.
+const IDLE: Duration = Duration::from_hours(2);
+/// Draining takes no longer.
+const DRAIN_LIMIT: Duration = Duration::from_hours(8);
+
 /// A target after merging; what was wrong is `None`, so that the rest can still be compared.
 pub(super) struct Placed {
     pub name: Option<Spanned<String>>,
@@ -34,6 +39,10 @@ pub(super) struct Placed {
     pub services: Option<Vec<Spanned<Service>>>,
     pub backups: Option<Vec<PlacedBackup>>,
     pub failback: Failback,
+    pub tcp_idle: Duration,
+    pub drain_limit: Duration,
+    /// Words of the target's own, not of `[defaults]`, which may have no effect here.
+    pub said: Vec<&'static str>,
     pub all_down: AllDown,
     pub require: Require,
     pub probe: Probe,
@@ -121,10 +130,18 @@ fn place(raw: &RawTarget, defaults: &RawTarget, problems: &mut Problems) -> Plac
         services,
         backups,
         failback: raw.failback.or(&defaults.failback).unwrap_or(Failback::default()),
+        tcp_idle: raw.tcp_idle.or(&defaults.tcp_idle).unwrap_or(IDLE),
+        said: said(raw),
+        drain_limit: raw.drain_limit.or(&defaults.drain_limit).unwrap_or(DRAIN_LIMIT),
         all_down: raw.all_down.or(&defaults.all_down).unwrap_or(AllDown::default()),
         require: raw.require.or(&defaults.require).unwrap_or(Require::default()),
         probe: merge_probe(&raw.probe, &defaults.probe),
     }
+}
+
+fn said(raw: &RawTarget) -> Vec<&'static str> {
+    let words = [("tcp_idle", raw.tcp_idle.value().is_some())];
+    words.into_iter().filter(|(_, said)| *said).map(|(word, _)| word).collect()
 }
 
 fn merge_probe(own: &RawProbe, defaults: &RawProbe) -> Probe {
@@ -299,6 +316,8 @@ impl Placed {
             addresses,
             services: self.services?.into_iter().map(Spanned::into_inner).collect(),
             failback: self.failback,
+            tcp_idle: self.tcp_idle,
+            drain_limit: self.drain_limit,
             all_down: self.all_down,
             require: self.require,
             probe: self.probe,

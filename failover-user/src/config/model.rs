@@ -82,6 +82,10 @@ pub struct Target {
     pub services: Vec<Service>,
     /// When packets return to the primary.
     pub failback: Failback,
+    /// A connection of which nothing is heard for so long is over.
+    pub tcp_idle: Duration,
+    /// How long draining may take.
+    pub drain_limit: Duration,
     /// What happens when no server is healthy.
     pub all_down: AllDown,
     /// How many of the services decide.
@@ -90,6 +94,13 @@ pub struct Target {
     pub probe: Probe,
     /// In order of preference; at least one, at most [`failover_common::names::MAX_BACKUPS`].
     pub backups: Vec<Backup>,
+}
+
+impl Target {
+    /// Whether something that began at a backup may be left there when the primary returns.
+    pub fn keeps(&self) -> bool {
+        self.failback == Failback::Drain
+    }
 }
 
 /// One (transport, port) of a target, and the protocol that is spoken there.
@@ -146,8 +157,10 @@ pub struct Backup {
 /// When a target's signalling returns to a primary that is healthy again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Failback {
-    /// At once.
+    /// At once, but for TCP connections that began at the backup: they end there.
     #[default]
+    Drain,
+    /// At once.
     Immediate,
     /// When the operator says so: `failover target auto NAME`.
     Manual,

@@ -15,7 +15,8 @@ use super::{
     section::{Said, Section, Word, quoted},
     service::{self, PortOverride},
     words::{
-        BACKUP, DEFAULTS, HOLD_DOWN, INTERFACE, MAX_FLOWS, PACE, PROBE, RESERVED, ROOT, ROUTER, SIP, TARGET,
+        BACKUP, DEFAULTS, DRAIN, HOLD_DOWN, INTERFACE, MAX_FLOWS, PACE, PROBE, RESERVED, ROOT, ROUTER, SIP,
+        TARGET,
     },
 };
 
@@ -50,6 +51,8 @@ pub(super) struct RawTarget {
     pub address: Said<Vec<Spanned<IpAddr>>>,
     pub services: Said<Vec<Spanned<Service>>>,
     pub failback: Said<Failback>,
+    pub tcp_idle: Said<Duration>,
+    pub drain_limit: Said<Duration>,
     pub all_down: Said<AllDown>,
     pub require: Said<Require>,
     pub probe: RawProbe,
@@ -210,16 +213,24 @@ fn targets(word: &Word<'_>, problems: &mut Problems) -> Option<Vec<RawTarget>> {
 
 fn target(section: &Section<'_>, problems: &mut Problems) -> RawTarget {
     single_words(section, problems);
+    let mut time =
+        |name| section.read(name, problems, |word, problems| scalar::duration(word, &DRAIN, problems));
+    let (tcp_idle, drain_limit) = (time("tcp_idle"), time("drain_limit"));
     RawTarget {
         span: section.span.clone(),
         name: section.read("name", problems, |word, problems| scalar::name(word, &[], problems)),
         address: section.read("address", problems, scalar::addresses),
         services: section.read("services", problems, service::services),
         failback: section.read("failback", problems, |word, problems| {
-            let words = [("immediate", Failback::Immediate), ("manual", Failback::Manual)];
-            let drain = "write \"manual\", and let an operator choose the hour, or \"immediate\"";
-            word.choice(&words, &[("drain", drain)], problems)
+            let words = [
+                ("drain", Failback::Drain),
+                ("immediate", Failback::Immediate),
+                ("manual", Failback::Manual),
+            ];
+            word.choice(&words, &[], problems)
         }),
+        tcp_idle,
+        drain_limit,
         all_down: section.read("all_down", problems, |word, problems| {
             let words = [("primary", AllDown::Primary), ("backup", AllDown::Backup), ("drop", AllDown::Drop)];
             word.choice(&words, &[], problems)

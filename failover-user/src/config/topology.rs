@@ -154,6 +154,7 @@ pub(super) fn warnings(targets: &[Placed]) -> Vec<String> {
     for target in targets {
         let who = name(target);
         pace(who, target, &mut warnings);
+        without_effect(who, target, &mut warnings);
         families::warnings(target, &mut warnings);
         unprobed(who, target, &mut warnings);
         for backup in target.backups.iter().flatten() {
@@ -236,6 +237,16 @@ fn discovery(targets: &[Placed], warnings: &mut Vec<String>) {
             found.join(", "),
             if found.len() > MOST_DISCOVERIES as usize { ", of the first eight" } else { "" },
         ));
+    }
+}
+
+/// Words about what the target does not have.
+fn without_effect(who: &str, target: &Placed, warnings: &mut Vec<String>) {
+    let services = target.services.as_deref().unwrap_or_default();
+    let tcp = services.iter().any(|service| service.get_ref().transport == Transport::Tcp);
+    for word in target.said.iter().filter(|_| !tcp) {
+        warnings
+            .push(format!("target {who}: {word} has no effect, because no service is TCP. Leave it out."));
     }
 }
 

@@ -10,13 +10,12 @@ use crate::{
     control::{
         journal::timestamp,
         message::{
-            BackupStatus, FlowTable, InterfaceStatus, ProbeStatus, Problem, RouterStatus, SCHEMA, Serving,
-            Status, TargetDetail, TargetStatus,
+            BackupStatus, FlowTable, InterfaceStatus, ProbeStatus, Problem, RouterStatus, SCHEMA, Status,
+            TargetDetail, TargetStatus,
         },
         server::{Command, Reply},
     },
     dataplane,
-    director::Serves,
 };
 
 /// Events in a target's detail.
@@ -56,8 +55,9 @@ impl Core {
                 stale: false,
                 interfaces,
                 flows: self
-                    .flows
+                    .remembered
                     .as_ref()
+                    .map(|found| &found.flows)
                     .map(|flows| FlowTable { answered: flows.answered, room: flows.room }),
             },
             targets,
@@ -89,11 +89,8 @@ impl Core {
         let state = self.targets.get(index).ok_or_else(gone)?;
         let counts = self.dataplane.counts(target).map_err(|error| problem(&error))?.sums();
         let order = self.orders.of(&target.name);
-        let (serving, backup) = match state.serves {
-            Serves::Primary => (Serving::Primary, None),
-            Serves::Backup(n) => (Serving::Backup, target.backups.get(n).map(|backup| backup.name.clone())),
-            Serves::Nobody => (Serving::None, None),
-        };
+        let (serving, draining_to) = state.serves.words();
+        let backup = state.serves.backup().and_then(|n| target.backups.get(n));
         let backups = target.backups.iter().zip(&state.backups).zip(1..);
         Ok(TargetStatus {
             name: target.name.clone(),
@@ -102,18 +99,15 @@ impl Core {
             admin_reason: order.reason,
             health: state.primary,
             serving: Some(serving),
-            backup,
-            draining_to: None,
+            backup: backup.map(|backup| backup.name.clone()),
+            draining_to,
             since: Some(timestamp(state.since)),
             reason: Some(state.reason.clone()),
             rtt_us: micros(self.fleet.rtt(state.crew.of(0))),
             steered_packets: counts.steered.packets,
             steered_bytes: counts.steered.bytes,
             returned_packets: counts.returned.packets,
-            pins: self
-                .flows
-                .as_ref()
-                .map(|flows| flows.of.get(&self.dataplane.id_of(target)).copied().unwrap_or_default()),
+            pins: self.remembered.as_ref().map(|found| found.pins(self.dataplane.id_of(target))),
             backups: backups
                 .map(|((backup, health), server)| BackupStatus {
                     name: backup.name.clone(),

@@ -264,12 +264,15 @@ fn pinned(pins: &Pins) -> Result<(Option<Maps>, Ids), Error> {
     Ok((Some(maps), ids))
 }
 
+/// The tables that have the very size that was asked for.
+const IN_FULL: [&str; 1] = [names::ANSWERED];
+
 /// Whether the pinned maps have the room that is needed, and the flow tables the very size that was asked for.
 fn fits(pins: &Pins, sizes: Sizes) -> bool {
     sizes.entries().into_iter().all(|(name, entries)| match pinned_room(pins, name) {
         // The kernel gives each CPU the same part of this one.
         Some(room) if name == names::UNANSWERED => room.abs_diff(entries) < Sizes::LEAST_UNANSWERED,
-        Some(room) if name == names::ANSWERED => room == entries,
+        Some(room) if IN_FULL.contains(&name) => room == entries,
         Some(room) => room >= entries,
         None => false,
     })

@@ -60,7 +60,7 @@ impl Dataplane {
         let id = self.ids.target(target);
         let before = self.maps.availability.get(id);
         let generation = before.generation().wrapping_add(u32::from(before.serving() != place.serving));
-        let after = Availability::new(place.serving, place.live, generation);
+        let after = Availability::new(place.serving, place.live, generation).kept_by(place.keeper);
         if after != before {
             self.maps.availability.set(id, after);
         }
@@ -75,11 +75,18 @@ impl Dataplane {
     /// may have had another one. The primary, where that server is gone.
     pub fn adopted_place(&self, target: &Target) -> Place {
         let now = self.placed(target);
-        let serving = match now.serving() {
-            n @ (0 | Availability::NOBODY) => n,
-            n => self.applied.moved_to(target, u32::from(n) - 1).map_or(0, |place| place as u8 + 1),
+        // From 1, as availabilities count; 0 where it is gone.
+        let moved =
+            |n: u8| self.applied.moved_to(target, u32::from(n) - 1).map_or(0, |place| place as u8 + 1);
+        let (serving, keeper) = match (now.serving(), now.keeper()) {
+            (0, keeper @ 2..) => (0, Some(moved(keeper - 1)).filter(|n| *n != 0).map_or(0, |n| n + 1)),
+            (n @ (0 | Availability::NOBODY), _) => (n, 0),
+            (n, keeper) => match moved(n) {
+                0 => (0, 0),
+                n => (n, keeper),
+            },
         };
-        Place { serving, live: now.live() }
+        Place { serving, keeper, live: now.live() }
     }
 
     /// The number under which the kernel knows `target`.
@@ -180,7 +187,7 @@ impl Dataplane {
     fn apply(&mut self, new: Tables) -> Result<(), Error> {
         for target in new.disturbed(&self.applied) {
             let before = self.maps.availability.get(target);
-            if before.serving() != 0 {
+            if (before.serving(), before.keeper()) != (0, 0) {
                 let generation = before.generation().wrapping_add(1);
                 self.maps.availability.set(target, Availability::new(0, before.live(), generation));
             }
@@ -289,7 +296,8 @@ impl Maps {
     pub fn carry_over_flows(&mut self, older: &Self) -> Result<(), Error> {
         copy(&older.unanswered, &mut self.unanswered, names::UNANSWERED)?;
         // A smaller table takes as many as it has room for.
-        copy(&older.answered, &mut self.answered, names::ANSWERED)
+        copy_some(&older.answered, &mut self.answered);
+        Ok(())
     }
 
     fn carry_over_counters(&mut self, older: &Self, target: u32) -> Result<(), Error> {
@@ -335,6 +343,12 @@ fn copy<K: Pod + Hash, V: Pod>(
         to.insert(key, value, 0).map_err(fails(name, "carry over"))?;
     }
     Ok(())
+}
+
+/// As many as there is room for.
+fn copy_some<K: Pod + Hash, V: Pod>(from: &HashMap<MapData, K, V>, to: &mut HashMap<MapData, K, V>) {
+    // Without room for this one there is none for the next one.
+    let _ = from.iter().filter_map(Result::ok).try_for_each(|(key, value)| to.insert(key, value, 0));
 }
 
 /// Removes a key; one that is not there is no error.

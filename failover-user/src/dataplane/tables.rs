@@ -13,7 +13,7 @@ use super::{
     keys::{bytes, service_keys, ways},
 };
 use crate::{
-    config::model::{Addresses, Family, ServiceKind, Target},
+    config::model::{Addresses, Failback, Family, ServiceKind, Target},
     director::Place,
 };
 
@@ -52,6 +52,7 @@ impl Tables {
             service.endpoint = tables.backups.get(key).map_or(0, |endpoint| endpoint.id);
         }
         tables.find_exclusive();
+        tables.mark_pins();
         let found = targets.iter().filter_map(discovered);
         tables.discoveries = (0..MOST_DISCOVERIES).zip(found).collect();
         tables
@@ -67,8 +68,8 @@ impl Tables {
             self.hosts.insert(key);
         }
         for key in service_keys(target) {
-            let number = ids.service(&key);
-            let service = Service { target: id, service: number, hosts, ..Service::default() };
+            let (number, flags) = (ids.service(&key), flags(target));
+            let service = Service { target: id, service: number, flags, hosts, ..Service::default() };
             self.services.insert(key, service);
             let origin = Origin { address: key.address, port: key.port, reserved: [0; 2], target: id };
             self.origins.insert(number, origin);
@@ -117,6 +118,19 @@ impl Tables {
                 let places = self.servers.values_mut().filter(|server| server.endpoint == endpoint.id);
                 places.for_each(|server| server.flags |= Server::EXCLUSIVE);
             }
+        }
+    }
+
+    /// What a service pins is to be noted wherever it is served.
+    fn mark_pins(&mut self) {
+        let flags: BTreeMap<u32, u32> = self.services.values().map(|s| (s.service, s.flags)).collect();
+        let mut pinned: BTreeMap<u32, u32> = BTreeMap::new();
+        for (row, server) in &self.servers {
+            let flags = flags.get(&(row / MAX_BACKUPS)).copied().unwrap_or_default();
+            *pinned.entry(server.endpoint).or_default() |= pins(flags);
+        }
+        for endpoint in self.backups.values_mut() {
+            endpoint.flags |= pinned.get(&endpoint.id).copied().unwrap_or_default();
         }
     }
 
@@ -180,6 +194,16 @@ fn discovered(target: &Target) -> Option<EndpointKey> {
     let ras = target.services.iter().find(|service| service.kind == ServiceKind::Ras)?;
     let address = bytes(target.addresses.of(Family::V4)?);
     Some(EndpointKey::new(address, ras.port, ras.transport.protocol()))
+}
+
+/// What failback leaves where it began.
+const fn flags(target: &Target) -> u32 {
+    if matches!(target.failback, Failback::Drain) { Service::PIN_FLOWS } else { 0 }
+}
+
+/// The same of an endpoint at which a service with these `flags` is served.
+const fn pins(flags: u32) -> u32 {
+    if flags & Service::PIN_FLOWS != 0 { Endpoint::PIN_FLOWS } else { 0 }
 }
 
 #[cfg(test)]

@@ -54,7 +54,11 @@ impl Router {
         dataplane.set_epoch(1)?;
         let places: Vec<Place> = targets
             .iter()
-            .map(|target| Place { serving: u8::from(target.addresses.first() != *SERVING.ip()), live: 0b11 })
+            .map(|target| Place {
+                serving: u8::from(target.addresses.first() != *SERVING.ip()),
+                keeper: 0,
+                live: 0b11,
+            })
             .collect();
         dataplane.sync(Desired { targets: &targets, places: &places }, false)?;
         let program = ProgramInfo::from_pin(&program)

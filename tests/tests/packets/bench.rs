@@ -90,8 +90,7 @@ impl Bench {
         let serving = |target: &Target| {
             but.iter().find(|(primary, _)| *primary.ip() == target.addresses.first()).map_or(1, |(_, n)| *n)
         };
-        let places: Vec<Place> =
-            self.targets.iter().map(|target| Place { serving: serving(target), live: 0b11 }).collect();
+        let places: Vec<Place> = self.targets.iter().map(|target| place(serving(target), 0)).collect();
         self.dataplane.sync(Desired { targets: &self.targets, places: &places }, false)?;
         Ok(())
     }
@@ -127,6 +126,11 @@ impl Bench {
         match step {
             Step::Packet(packet) => return self.send(packet).map(Some),
             Step::Time(seconds) => self.age(*seconds)?,
+            Step::Serve { target, serving, keeper } => {
+                let is = |known: &&Target| known.addresses.first() == *target.ip();
+                let target = self.targets.iter().find(is).context("a target")?;
+                self.dataplane.place(target, place(*serving, *keeper));
+            }
             Step::Probe { socket, tcp } => {
                 let protocol = if *tcp { TCP } else { UDP };
                 let key = EndpointKey::new(mapped(socket.ip().octets()), socket.port(), protocol);
@@ -243,6 +247,11 @@ impl Bench {
         let path = self.pins.join(format!("v{}", names::ABI_VERSION)).join("maps").join(name);
         Ok(Map::from_map_data(MapData::from_pin(&path).context("open a pinned map")?)?)
     }
+}
+
+/// Everyone lives.
+fn place(serving: u8, keeper: u8) -> Place {
+    Place { serving, keeper, live: 0b11 }
 }
 
 fn index(device: &str) -> Result<u32> {

@@ -68,6 +68,13 @@ pub fn tcp_syn(from: SocketAddrV4, to: SocketAddrV4) -> Frame {
     frame(from, to, Segment::Tcp(Box::new(header)), b"")
 }
 
+/// The answer to a connection's first segment.
+pub fn tcp_syn_ack(from: SocketAddrV4, to: SocketAddrV4) -> Frame {
+    let mut header = tcp_header();
+    (header.syn, header.ack) = (true, true);
+    frame(from, to, Segment::Tcp(Box::new(header)), b"")
+}
+
 /// A segment with data and time stamps.
 pub fn tcp_data(from: SocketAddrV4, to: SocketAddrV4) -> Frame {
     let mut header = tcp_header();

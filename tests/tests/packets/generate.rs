@@ -85,7 +85,12 @@ pub fn story(dice: &mut Dice, packets: usize) -> Story {
     while steps.len() < packets {
         steps.extend(event(dice).into_iter().map(Step::Packet));
         if dice.chance(1) {
-            steps.push(Step::Time(dice.pick(&[7, 200])));
+            steps.push(Step::Time(dice.pick(&[7, 40, 200])));
+        }
+        if dice.chance(3) {
+            let (serving, keeper) =
+                dice.pick(&[(0, 2), (0, 2), (0, 3), (1, 1), (1, 1), (2, 1), (0, 0), (1, 0)]);
+            steps.push(Step::Serve { target: dice.pick(TARGETS), serving, keeper });
         }
     }
     Story { serving, steps }

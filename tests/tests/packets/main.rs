@@ -11,6 +11,7 @@ mod beyond;
 mod dice;
 mod differential;
 mod discovery;
+mod drain;
 mod egress;
 mod fixture;
 mod frame;
@@ -81,6 +82,11 @@ fn packets_that_ask_for_any_gatekeeper() {
     hold(&discovery::fixtures());
 }
 
+#[test]
+fn packets_to_a_target_that_drains() {
+    hold(&drain::fixtures());
+}
+
 /// Of two reasons no packet can be the cause: a write inside bounds that were checked does not fail, and an LRU map
 /// makes room for itself.
 fn reachable() -> BTreeSet<Reason> {
@@ -88,7 +94,7 @@ fn reachable() -> BTreeSet<Reason> {
     Reason::ALL.iter().copied().filter(|reason| !unreachable.contains(reason)).collect()
 }
 
-fn kinds() -> [Vec<Fixture>; 6] {
+fn kinds() -> [Vec<Fixture>; 7] {
     [
         steering::fixtures(),
         returning::fixtures(),
@@ -96,6 +102,7 @@ fn kinds() -> [Vec<Fixture>; 6] {
         beyond::fixtures(),
         six::fixtures(),
         discovery::fixtures(),
+        drain::fixtures(),
     ]
 }
 

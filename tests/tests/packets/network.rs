@@ -305,15 +305,16 @@ pub fn subnets() -> impl Iterator<Item = u8> {
 /// The targets, by the product's own configuration.
 pub fn targets() -> Vec<Target> {
     let mut text = "[router]\ninterfaces = [\"dev1\"]\n".to_owned();
-    target(&mut text, PARIS, &[(PARIS_BACKUP, DEDICATED), (PARIS_SECOND, DEDICATED)]);
-    target(&mut text, LYON, &[(SHARED, "dedicated = false")]);
-    target(&mut text, NICE, &[(SHARED, "dedicated = false")]);
+    target(&mut text, PARIS, "", &[(PARIS_BACKUP, DEDICATED), (PARIS_SECOND, DEDICATED)]);
+    target(&mut text, LYON, "", &[(SHARED, "dedicated = false")]);
+    let immediate = "failback = \"immediate\"\n";
+    target(&mut text, NICE, immediate, &[(SHARED, "dedicated = false")]);
     let ports = r#"ports = { "sip/udp" = 15060, "sip/tcp" = 15061 }"#;
-    target(&mut text, METZ, &[(METZ_BACKUP_UDP, &format!("{ports}\n{DEDICATED}"))]);
+    target(&mut text, METZ, immediate, &[(METZ_BACKUP_UDP, &format!("{ports}\n{DEDICATED}"))]);
     let ports = r#"ports = { "sip/udp" = 25060, "sip/tcp" = 25060 }"#;
-    target(&mut text, BREST, &[(SHARED_FOR_BREST, ports)]);
-    target(&mut text, CAEN, &[(ROUEN, "")]);
-    target(&mut text, ROUEN, &[(CAEN, "")]);
+    target(&mut text, BREST, "", &[(SHARED_FOR_BREST, ports)]);
+    target(&mut text, CAEN, "", &[(ROUEN, "")]);
+    target(&mut text, ROUEN, "", &[(CAEN, "")]);
     let odd = [
         (TO_NARROW, *NARROW_BACKUP.ip()),
         (TO_PLAIN, *PLAIN_BACKUP.ip()),
@@ -325,7 +326,7 @@ pub fn targets() -> Vec<Target> {
         (TO_PROHIBITED, PROHIBITED),
     ];
     for (primary, backup) in odd {
-        target(&mut text, primary, &[(SocketAddrV4::new(backup, 5060), DEDICATED)]);
+        target(&mut text, primary, "", &[(SocketAddrV4::new(backup, 5060), DEDICATED)]);
     }
     config::parse("packets.toml", &text).expect("the configuration holds").config.targets
 }
@@ -336,10 +337,10 @@ const GATEKEEPERS: [SocketAddrV4; 3] = [PARIS, NICE, TO_PLAIN];
 
 const DEDICATED: &str = "dedicated = true";
 
-fn target(text: &mut String, primary: SocketAddrV4, backups: &[(SocketAddrV4, &str)]) {
+fn target(text: &mut String, primary: SocketAddrV4, words: &str, backups: &[(SocketAddrV4, &str)]) {
     let named = |socket: &SocketAddrV4| format!("name = \"{}\"\naddress = {}\n", socket.ip(), both(*socket));
     let services = if GATEKEEPERS.contains(&primary) { r#"["sip", "ras"]"# } else { r#"["sip"]"# };
-    write!(text, "[[target]]\n{}services = {services}\n", named(&primary)).unwrap();
+    write!(text, "[[target]]\n{}services = {services}\n{words}", named(&primary)).unwrap();
     for (backup, words) in backups {
         write!(text, "[[target.backup]]\n{}{words}\n", named(backup)).unwrap();
     }

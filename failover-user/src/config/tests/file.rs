@@ -67,7 +67,7 @@ fn words_of_other_places() {
 #[test]
 fn defaults_are_checked_like_a_target() {
     let rest = file("", "", "");
-    one(&format!("{rest}[defaults]\nfailback = §\"drain\""), "not supported yet", "manual");
+    one(&format!("{rest}[defaults]\nfailback = §\"drian\""), "cannot be `drian`", "did you mean \"drain\"?");
     one(&format!("{rest}[defaults.probe]\nfall = §0"), "from 1 to 255", "");
     one(&format!("{rest}[[defaults.backup]]\nname = \"a\"\naddress = §\"x y\""), "is not an address", "");
     // Shared by two targets, reported once.

@@ -137,3 +137,11 @@ fn a_pace_that_defeats_itself() {
     assert!(fast.contains("fast_interval (200ms) is longer than interval (100ms)"), "{fast}");
     assert!(timeout.contains("timeout (300ms) is longer than interval (100ms)"), "{timeout}");
 }
+
+#[test]
+fn a_word_about_what_is_not_there() {
+    let found = warnings(&file("", "services = [\"sip/udp\"]\ntcp_idle = \"1h\"", "dedicated = true"));
+    assert!(found.len() == 1 && found[0].contains("tcp_idle has no effect"), "{found:?}");
+    let there = file("", "services = [\"sip\"]\ntcp_idle = \"1h\"", "dedicated = true");
+    assert_eq!(warnings(&there), [""; 0]);
+}

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use failover_common::{names::MOST_DISCOVERIES, reason::Reason, value::Availability};
-use failover_user::config::model::{Family, Service, ServiceKind, Target};
+use failover_user::config::model::{Failback, Family, ServiceKind, Target};
 
 use super::{
     Answer, Endpoint, Model, Stop,
@@ -52,7 +52,8 @@ impl Model {
 
     fn segment(&mut self, packet: &Raw, parsed: &Parsed) -> Result<(Answer, Wish), Stop> {
         let (source, destination) = parse::ports(&packet.bytes, parsed)?;
-        let wish = self.classify(parsed.protocol, source, destination)?;
+        let flags = if parsed.protocol == parse::TCP { packet.bytes[parsed.payload + 13] } else { 0 };
+        let wish = self.classify(parsed.protocol, source, destination, flags)?;
         if parsed.part == Part::Whole && is_unfinished(&packet.bytes, parsed) {
             return Err(Stop { reason: Reason::LeftToEgress, target: Some(wish.target) });
         }
@@ -153,14 +154,22 @@ impl Model {
         if is(a) || is(b) { Ok((is(a), is(b))) } else { Err(Reason::NotSignalling) }
     }
 
-    fn classify(&mut self, protocol: u8, source: SocketAddr, destination: SocketAddr) -> Result<Wish, Stop> {
+    fn classify(
+        &mut self,
+        protocol: u8,
+        source: SocketAddr,
+        destination: SocketAddr,
+        flags: u8,
+    ) -> Result<Wish, Stop> {
         let (_, from) = self.signalling(protocol, destination.port(), source.port())?;
         let mut stop = Stop::from(Reason::NotOurs);
         if let Some(&target) = self.services.get(&(destination, protocol)) {
             let asked = (destination, protocol);
-            match self.server(target, asked, source.ip()) {
+            match self.server(target, asked, source, source.ip(), Some(flags)) {
                 Ok((end, shared)) => {
-                    let remember = shared.then_some((end, protocol));
+                    let drains = self.targets[target].failback == Failback::Drain || self.keeper[target] != 0;
+                    let pinned = drains && protocol == parse::TCP;
+                    let remember = (shared || pinned).then_some((end, protocol));
                     return Ok(Wish { target, side: Side::Destination, end, remember });
                 }
                 Err(passed) if passed.reason == Reason::PrimaryServes => {
@@ -181,10 +190,18 @@ impl Model {
         self.backup_says(backup, dedicated, (destination, protocol), destination.ip(), true)
     }
 
-    /// Where a packet from `source` to the service goes, and whether that is a shared backup.
-    fn server(&self, target: usize, asked: Endpoint, source: IpAddr) -> Result<(SocketAddr, bool), Stop> {
+    /// Where a packet of `client` goes that `source` sends to the service, and whether that is a shared backup; `flags`
+    /// are those of a segment.
+    fn server(
+        &self,
+        target: usize,
+        asked: Endpoint,
+        client: SocketAddr,
+        source: IpAddr,
+        flags: Option<u8>,
+    ) -> Result<(SocketAddr, bool), Stop> {
         let about = |reason| Stop { reason, target: Some(target) };
-        let serving = match self.serving[target] {
+        let serving = match self.serving(target, asked, client, flags) {
             0 => return Err(about(Reason::PrimaryServes)),
             Availability::NOBODY => return Err(about(Reason::NobodyServes)),
             serving => serving,
@@ -192,16 +209,8 @@ impl Model {
         if self.is_own_host(target, source) {
             return Err(about(Reason::BetweenServers));
         }
-        let target = &self.targets[target];
-        let backup = target.backups.get(usize::from(serving) - 1).ok_or(about(Reason::NoEndpoint))?;
-        let family = Family::of(asked.0.ip());
-        let address = backup.addresses.of(family).ok_or(about(Reason::NoEndpoint))?;
-        let service = |(port, protocol)| {
-            let same = |s: &Service| (s.port, s.transport.protocol()) == (port, protocol);
-            target.services.iter().position(same)
-        };
-        let index = service((asked.0.port(), asked.1)).expect("a service");
-        Ok((SocketAddr::new(address, backup.ports[index]), !backup.dedicated))
+        let (end, _) = self.endpoint(target, asked, serving).ok_or(about(Reason::NoEndpoint))?;
+        Ok((end, !self.targets[target].backups[usize::from(serving) - 1].dedicated))
     }
 
     /// What `backup` says to `client`, as a segment or in a quote.
@@ -239,7 +248,7 @@ impl Model {
         }
         let mut stop = Stop::from(Reason::NotOurs);
         if let Some(&target) = self.services.get(&source) {
-            match self.server(target, source, parsed.source) {
+            match self.server(target, source, quoted.destination, parsed.source, None) {
                 Ok((end, _)) => return Ok(Wish { target, side: Side::Destination, end, remember: None }),
                 // A target may be another one's client.
                 Err(waits) if waits.reason == Reason::PrimaryServes => stop = waits,

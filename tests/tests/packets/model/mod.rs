@@ -5,6 +5,7 @@
 //! out every checksum from nothing. `differential` holds the program against it.
 
 mod decide;
+mod drain;
 mod memory;
 mod parse;
 mod rewrite;
@@ -57,6 +58,8 @@ pub struct Model {
     targets: Vec<Target>,
     /// By target; see `failover_common::value::Availability`.
     serving: Vec<u8>,
+    /// The same: who keeps what began there.
+    keeper: Vec<u8>,
     services: BTreeMap<Endpoint, usize>,
     /// Whom a backup's endpoint stands in for; `None`: for several, or not for one alone.
     backups: BTreeMap<Endpoint, Option<(usize, SocketAddr)>>,
@@ -70,6 +73,7 @@ impl Model {
         let mut model = Self {
             targets: network::targets(),
             serving: Vec::new(),
+            keeper: Vec::new(),
             services: BTreeMap::new(),
             backups: BTreeMap::new(),
             ports: BTreeSet::new(),
@@ -113,6 +117,7 @@ impl Model {
             but.iter().find(|(primary, _)| *primary.ip() == target.addresses.first()).map_or(1, |(_, n)| *n)
         };
         self.serving = self.targets.iter().map(serving).collect();
+        self.keeper = vec![0; self.targets.len()];
         self.probes.clear();
         self.memory = Memory::new();
     }
@@ -122,6 +127,11 @@ impl Model {
         match step {
             Step::Packet(packet) => return Some(self.judge(packet)),
             Step::Time(seconds) => self.memory.age(*seconds),
+            Step::Serve { target, serving, keeper } => {
+                let is = |t: &Target| *target.ip() == t.addresses.first();
+                let n = self.targets.iter().position(is).expect("a target");
+                (self.serving[n], self.keeper[n]) = (*serving, *keeper);
+            }
             Step::Probe { socket, tcp } => {
                 let protocol = if *tcp { parse::TCP } else { parse::UDP };
                 self.probes.insert((SocketAddr::V4(*socket), protocol));
