@@ -88,7 +88,7 @@ impl Model {
             let first = gatekeepers.first().ok_or(Reason::LinkBroadcast)?;
             return Err(Stop { reason: Reason::PrimaryServes, target: Some(first.0) });
         };
-        let (end, shared) = self.server(n, (origin, parse::UDP), source.ip())?;
+        let (end, shared) = self.server(n, (origin, parse::UDP), source, source.ip(), Some(0))?;
         if is_unfinished(&packet.bytes, &parsed) {
             return Err(Stop { reason: Reason::LeftToEgress, target: Some(n) });
         }
