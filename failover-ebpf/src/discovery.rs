@@ -43,9 +43,10 @@ pub fn is_question<F: Frame>(ip: &Ip) -> Result<(), Reason> {
 /// Where the kernel is to forward it, it must have named the address at which it does so.
 #[inline(always)]
 pub fn may_leave(packet: &Packet<impl Frame>, plan: &Plan) -> Result<(), End> {
-    match plan.hop.is_some() || own_station(packet).is_some() {
-        true => Ok(()),
-        false => Err(End::pass(Reason::NoRoute, plan.wish.target)),
+    if plan.hop.is_some() || own_station(packet).is_some() {
+        Ok(())
+    } else {
+        Err(End::pass(Reason::NoRoute, plan.wish.target))
     }
 }
 

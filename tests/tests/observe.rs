@@ -228,15 +228,15 @@ fn slow_and_vanishing_observers_are_left_behind_and_a_flood_is_counted() -> Resu
 fn a_daemon_that_dies_while_it_is_observed_leaves_the_next_one_the_plain_program() -> Result<()> {
     let mut scene = Scene::new()?;
     let observer = scene.observe("observer", &["-f"])?;
-    let observed = scene.programs()?;
+    let showing = scene.programs()?;
     scene.daemon.kill9()?;
     wait_for("end of the observer", LIMIT, || {
         Ok(observer.process.output().contains("the daemon has stopped").then_some(()))
     })?;
     scene.exchange()?;
-    assert_eq!(scene.programs()?, observed, "the kernel goes on with what it has");
+    assert_eq!(scene.programs()?, showing, "the kernel goes on with what it has");
     scene.daemon.restart()?;
-    assert_ne!(scene.programs()?, observed);
+    assert_ne!(scene.programs()?, showing);
     let plain = scene.programs()?;
     scene.exchange()?;
     let again = scene.observe("again", &["-n", "1", "--client", "10.77.1.10"])?;

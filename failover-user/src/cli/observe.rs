@@ -107,10 +107,8 @@ struct Limits {
 impl Limits {
     fn of(arguments: &Arguments) -> Self {
         let bounded = arguments.follow || arguments.count.is_some() || arguments.time.is_some();
-        let (time, count) = match bounded {
-            true => (arguments.time, arguments.count),
-            false => (Some(TIME), Some(COUNT)),
-        };
+        let (time, count) =
+            if bounded { (arguments.time, arguments.count) } else { (Some(TIME), Some(COUNT)) };
         Self { until: time.map(|time| Instant::now() + time), time, count }
     }
 
@@ -125,9 +123,10 @@ impl Limits {
         let time = self.time.map(|time| format!("for {}", super::words::given(time)));
         let count = self.count.map(|count| format!("up to {count} packets"));
         let limits: Vec<String> = time.into_iter().chain(count).collect();
-        match limits.is_empty() {
-            true => "observing until Ctrl-C".to_owned(),
-            false => format!("observing {}; Ctrl-C ends it", limits.join(", ")),
+        if limits.is_empty() {
+            "observing until Ctrl-C".to_owned()
+        } else {
+            format!("observing {}; Ctrl-C ends it", limits.join(", "))
         }
     }
 }
@@ -144,13 +143,15 @@ impl Tally {
     fn words(&self) -> String {
         let mut words = format!("{} packets", self.packets);
         if self.too_slow != 0 {
-            words += &format!("; {} more were lost, because this command was too slow", self.too_slow);
+            let more = format!("; {} more were lost, because this command was too slow", self.too_slow);
+            words.push_str(&more);
         }
         if self.not_shown != 0 {
-            words += &format!(
+            let more = format!(
                 "; the router saw {} more, and had no room to show them: filter, or --sample",
                 self.not_shown
             );
+            words.push_str(&more);
         }
         words
     }

@@ -49,10 +49,8 @@ fn text(stats: &Stats, view: &View) -> String {
     } else {
         (&["TARGET", "REASON", "PACKETS", "BYTES"][..], all(&stats.targets, &stats.router))
     };
-    let counted = match rows.is_empty() {
-        true => "no packet was counted yet\n".to_owned(),
-        false => render(view, header, rows),
-    };
+    let counted =
+        if rows.is_empty() { "no packet was counted yet\n".to_owned() } else { render(view, header, rows) };
     if stats.stale {
         loud(Mood::Warn, "STALE: no daemon watches; the kernel counts on") + "\n\n" + &counted
     } else {

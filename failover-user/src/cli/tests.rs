@@ -149,6 +149,7 @@ fn the_json_of_status_has_every_field_even_when_nothing_is_known() {
     let mut status = fixture::status(vec![target]);
     (status.router.pid, status.router.uptime_s, status.router.stale) = (None, None, true);
     status.router.interfaces = vec![fixture::interface("lan0", false)];
+    status.router.flows = None;
     let json: serde_json::Value = serde_json::to_value(&status).expect("JSON");
     assert_eq!(
         json,
@@ -157,6 +158,7 @@ fn the_json_of_status_has_every_field_even_when_nothing_is_known() {
             "router": {
                 "pid": null, "uptime_s": null, "stale": true,
                 "interfaces": [{"name": "lan0", "mode": null, "attached": false, "reason": "no such device"}],
+                "flows": null,
             },
             "targets": [{
                 "name": "paris", "admin": "auto", "admin_until": null, "admin_reason": null, "health": null,

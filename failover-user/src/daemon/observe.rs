@@ -39,10 +39,13 @@ const BATCH: usize = 128;
 /// How often it is looked how many were missed.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// What loading the program came to.
+type Loaded = Result<Box<(Observing, Sights)>, dataplane::Error>;
+
 /// What the core hears.
 pub enum News {
     /// The program is loaded, or it is not.
-    Loaded(Result<(Observing, Sights), dataplane::Error>),
+    Loaded(Loaded),
     /// An observer left.
     Left,
 }
@@ -50,8 +53,8 @@ pub enum News {
 /// The core's part of it.
 pub struct Observatory {
     state: State,
-    loaded: mpsc::UnboundedSender<Result<(Observing, Sights), dataplane::Error>>,
-    loads: mpsc::UnboundedReceiver<Result<(Observing, Sights), dataplane::Error>>,
+    loaded: mpsc::UnboundedSender<Loaded>,
+    loads: mpsc::UnboundedReceiver<Loaded>,
     left: mpsc::UnboundedSender<()>,
     leaving: mpsc::UnboundedReceiver<()>,
 }
@@ -96,8 +99,8 @@ impl Core {
         }
         match &mut self.observatory.state {
             State::Off => {
-                let (loader, loaded) = (self.dataplane.observer(), self.observatory.loaded.clone());
-                tokio::task::spawn_blocking(move || drop(loaded.send(loader.load())));
+                let (observer, done) = (self.dataplane.observer(), self.observatory.loaded.clone());
+                tokio::task::spawn_blocking(move || drop(done.send(observer.load().map(Box::new))));
                 self.observatory.state = State::Loading(vec![(wish, reply)]);
             }
             State::Loading(waiting) if waiting.len() < MOST => waiting.push((wish, reply)),
@@ -112,7 +115,10 @@ impl Core {
     /// Something about it has changed.
     pub(super) fn observation(&mut self, news: News) {
         match news {
-            News::Loaded(Ok((observing, sights))) => self.open(observing, sights),
+            News::Loaded(Ok(loaded)) => {
+                let (observing, sights) = *loaded;
+                self.open(observing, sights);
+            }
             News::Loaded(Err(error)) => self.refuse(&error),
             News::Left => self.look(),
         }
@@ -178,7 +184,9 @@ impl Core {
 
     fn refuse(&mut self, error: &dataplane::Error) {
         if let State::Loading(waiting) = std::mem::replace(&mut self.observatory.state, State::Off) {
-            waiting.into_iter().for_each(|(_, reply)| drop(reply.send(Err(problem(error)))));
+            for (_, reply) in waiting {
+                drop(reply.send(Err(problem(error))));
+            }
         }
     }
 

@@ -19,9 +19,12 @@ const LINE: usize = 120;
 /// What gives names to numbers.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
-    /// By id: the name, and the backups' names and addresses.
-    pub targets: BTreeMap<u32, (String, Vec<(String, Vec<IpAddr>)>)>,
+    /// By id: the name, and the backups.
+    pub targets: BTreeMap<u32, (String, Vec<NamedHost>)>,
 }
+
+/// A host's name and addresses.
+pub type NamedHost = (String, Vec<IpAddr>);
 
 /// A packet, and the hosts that it is from and to.
 pub struct Glimpse {

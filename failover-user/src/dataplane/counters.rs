@@ -90,7 +90,9 @@ impl Rows {
     fn all(&self) -> Counts {
         self.counts(|cpus| {
             let mut sum = Counter::default();
-            cpus.iter().for_each(|cpu| add(&mut sum, cpu));
+            for cpu in cpus {
+                add(&mut sum, cpu);
+            }
             sum
         })
     }
@@ -176,7 +178,9 @@ fn interfaces(router: &[(Option<String>, Rows)], targets: &[(Option<String>, Row
 
 fn sum(interfaces: &[(Option<String>, Rows)]) -> Rows {
     let mut sum = Rows::default();
-    interfaces.iter().for_each(|(_, rows)| sum.add(rows));
+    for (_, rows) in interfaces {
+        sum.add(rows);
+    }
     sum
 }
 

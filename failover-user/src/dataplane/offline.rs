@@ -319,8 +319,8 @@ fn probes(target: &Target) -> Vec<ProbeStatus> {
     let mut probes = Vec::new();
     for server in target.servers() {
         for address in &server.addresses {
-            let probed = target.probed(server.at(*address));
-            probes.extend(probed.map(|(service, at)| ProbeStatus {
+            let asked = target.probed(server.at(*address));
+            probes.extend(asked.map(|(service, at)| ProbeStatus {
                 service: service.to_string(),
                 server: server.name.to_owned(),
                 address: at.to_string(),

@@ -164,7 +164,7 @@ fn draining(backup: usize, to: To) -> Serves {
 }
 
 /// Back to the primary, with what was found at the backup.
-fn back<'a>(now: Serves, backups: &'a [Health], pins: Option<u64>) -> Situation<'a> {
+fn back(now: Serves, backups: &[Health], pins: Option<u64>) -> Situation<'_> {
     let drain = Drain { age: Duration::from_mins(1), pins };
     let failback = Failback::Drain;
     Situation { failback, keeps: true, drain, ..situation(Admin::Auto, Health::Up, backups, now) }

@@ -25,7 +25,7 @@ fn see(entry: &[u8]) -> Option<Glimpse> {
     read(entry, &names(), |index| (index == 2).then(|| "lan0".to_owned()), Timestamp::UNIX_EPOCH)
 }
 
-const STEERED: u64 = 1 << 32 | 2 << 16 | 17;
+const STEERED: u64 = (1 << 32) | (2 << 16) | 0x11;
 
 #[test]
 fn a_steered_packet_says_whence_whither_and_what() {

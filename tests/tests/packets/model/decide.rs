@@ -32,7 +32,7 @@ impl Model {
         }
         let parsed = parse::parse(&packet.bytes)?;
         if parsed.to_group {
-            return self.discover(packet, parsed);
+            return self.discover(packet, &parsed);
         }
         match parsed.part {
             Part::Later(id) => self.follow(packet, &parsed, id),
@@ -72,13 +72,13 @@ impl Model {
     }
 
     /// A phone asks for any gatekeeper.
-    fn discover(&mut self, packet: &Raw, parsed: Parsed) -> Result<Answer, Stop> {
+    fn discover(&mut self, packet: &Raw, parsed: &Parsed) -> Result<Answer, Stop> {
         let asked = SocketAddr::V4(network::DISCOVERY);
         let whole_udp = parsed.part == Part::Whole && parsed.protocol == parse::UDP;
         if parsed.destination != asked.ip() || !whole_udp {
             return Err(Reason::LinkBroadcast.into());
         }
-        let (source, destination) = parse::ports(&packet.bytes, &parsed)?;
+        let (source, destination) = parse::ports(&packet.bytes, parsed)?;
         if destination != asked {
             return Err(Reason::LinkBroadcast.into());
         }
@@ -89,10 +89,10 @@ impl Model {
             return Err(Stop { reason: Reason::PrimaryServes, target: Some(first.0) });
         };
         let (end, shared) = self.server(n, (origin, parse::UDP), source, source.ip(), Some(0))?;
-        if is_unfinished(&packet.bytes, &parsed) {
+        if is_unfinished(&packet.bytes, parsed) {
             return Err(Stop { reason: Reason::LeftToEgress, target: Some(n) });
         }
-        let parsed = Parsed { hops: FRESH, ..parsed };
+        let parsed = Parsed { hops: FRESH, ..parsed.clone() };
         let wish = Wish { target: n, side: Side::Destination, end, remember: None };
         let way = way(packet, &parsed, &wish)?;
         if shared {

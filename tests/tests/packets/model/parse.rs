@@ -16,6 +16,7 @@ const EXTENSIONS: [u8; 4] = [0, 43, 44, 60];
 const MOST_EXTENSIONS: usize = 5;
 
 /// A packet of UDP, TCP or ICMP, or a part of one.
+#[allow(clippy::struct_excessive_bools)] // facts, which are independent of each other
 #[derive(Clone, Debug)]
 pub struct Parsed {
     pub tagged: bool,
