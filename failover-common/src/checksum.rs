@@ -3,6 +3,8 @@
 //! Words, pairs of words and checksums are read from memory in one byte order, whichever it is: the sum does not
 //! depend on it (RFC 1071 §2 B).
 
+use crate::key::UDP;
+
 /// Folds the carries of a sum of 16-bit words back into 16 bits.
 #[inline(always)]
 pub const fn fold(mut sum: u64) -> u16 {
@@ -45,6 +47,12 @@ impl Difference {
         Self(self.0 + other.0)
     }
 
+    /// The change itself, as a checksum's words are summed.
+    #[inline(always)]
+    pub const fn folded(self) -> u16 {
+        fold(self.0)
+    }
+
     /// The checksum of the changed data: `HC' = ~(~HC + ~m + m')`.
     #[inline(always)]
     pub const fn apply(self, checksum: u16) -> u16 {
@@ -62,6 +70,12 @@ impl Difference {
             0 => 0xffff,
             sum => sum,
         }
+    }
+
+    /// The one of the two that is right for UDP or TCP.
+    #[inline(always)]
+    pub const fn apply_transport(self, protocol: u8, checksum: u16) -> u16 {
+        if protocol == UDP { self.apply_udp(checksum) } else { self.apply(checksum) }
     }
 }
 

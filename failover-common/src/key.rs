@@ -61,8 +61,9 @@ pub struct FlowKey {
     pub port: [u8; 2],
     /// [`TCP`] or [`UDP`]; of a host, 0.
     pub protocol: u8,
-    /// Zero.
-    pub reserved: u8,
+    /// 1 where the kernel forwards (`forward = "kernel"`) and the flow was steered where it left the router, so that it
+    /// is turned back where it comes in; else 0.
+    pub inbound: u8,
     /// Id of the backup endpoint ([`crate::value::Endpoint::id`]).
     pub endpoint: u32,
 }
@@ -103,8 +104,10 @@ pub struct FragmentKey {
     pub identification: u32,
     /// [`TCP`] or [`UDP`]; of IPv6, 0.
     pub protocol: u8,
+    /// 1 where the fragment leaves the router, 0 where it comes in.
+    pub egress: u8,
     /// Zero.
-    pub reserved: [u8; 3],
+    pub reserved: [u8; 2],
 }
 
 /// What the decapsulating program takes out of its envelope.

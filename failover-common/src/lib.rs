@@ -11,6 +11,7 @@ pub mod entropy;
 pub mod event;
 pub mod key;
 pub mod names;
+pub mod observe;
 pub mod reason;
 pub mod trace;
 pub mod value;

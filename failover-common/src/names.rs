@@ -6,6 +6,8 @@ pub const ABI_VERSION: u32 = 3;
 
 /// The XDP program of the router's interfaces.
 pub const PROGRAM_XDP: &str = "failover_xdp";
+/// The TCX program of the same interfaces' way out.
+pub const PROGRAM_EGRESS: &str = "failover_egress";
 /// The XDP program that passes everything: for the far end of a veth pair, which can only receive redirected
 /// frames while it has an XDP program of its own.
 pub const PROGRAM_PASS: &str = "failover_pass";
@@ -35,13 +37,26 @@ pub const ANSWERED: &str = "ANSWERED";
 pub const FRAGMENTS: &str = "FRAGMENTS";
 /// [`crate::key::EndpointKey`] of the daemon's own probe sockets: never touched.
 pub const PROBES: &str = "PROBES";
-/// The devices that can take a redirected frame, by interface index.
+/// The devices that can take a redirected frame, by interface index; and again by index | [`SCATTERED`], where they take
+/// frames in several buffers.
 pub const DEVICES: &str = "DEVICES";
 /// One u32: another number whenever the router's routes, rules, neighbours or devices have changed, so that next hops
 /// which were kept are looked up again; 0: none may be kept.
 pub const EPOCH: &str = "EPOCH";
-/// `target id × REASON_SLOTS + reason` → [`crate::value::Counter`], per CPU. Target id 0 is "no target".
+/// Index of an interface on which the program is attached → [`crate::value::Station`].
+pub const STATIONS: &str = "STATIONS";
+/// Place in the order of the configuration → [`crate::key::EndpointKey`] of the RAS service of a target that a phone may find
+/// when it asks for any gatekeeper.
+pub const DISCOVERIES: &str = "DISCOVERIES";
+/// `target id × REASON_SLOTS + reason` → [`crate::value::Counter`], per CPU, of packets about a target.
 pub const COUNTERS: &str = "COUNTERS";
+/// Interface index → its slot in the two that follow, from 1; 0: it has none, as those beyond [`INTERFACES_END`].
+pub const INTERFACES: &str = "INTERFACES";
+/// Slot → the interface's name, filled up with zeros: one that comes back with another index keeps its slot.
+pub const INTERFACE_NAMES: &str = "INTERFACE_NAMES";
+/// `(slot × 2 + about) × REASON_SLOTS + reason` → [`crate::value::Counter`], per CPU: `about` is 1 for packets about a
+/// target, and 0 for all others, which are counted here alone.
+pub const INTERFACE_COUNTERS: &str = "INTERFACE_COUNTERS";
 /// Target id → the generation whose first steered packet was announced.
 pub const ANNOUNCED: &str = "ANNOUNCED";
 /// Ring buffer of [`crate::event::Event`].
@@ -55,16 +70,53 @@ pub const TUNNEL_SLOTS: u32 = 1024;
 
 /// One [`crate::trace::Trace`] per CPU, never pinned: what the twin of `failover explain` leaves.
 pub const TRACE: &str = "TRACE";
-/// The read-only global that makes a loaded object the twin: 1 there, 0 in the program that is attached.
-pub const DRY_RUN: &str = "DRY_RUN";
+/// The read-only global that says what a loaded object is for: a `ROLE_…`.
+pub const ROLE: &str = "ROLE";
+/// [`ROLE`] of the program that is attached.
+pub const ROLE_ATTACHED: u8 = 0;
+/// [`ROLE`] of the twin of `failover explain`.
+pub const ROLE_TWIN: u8 = 1;
+/// [`ROLE`] of the program that takes the attached one's place while somebody observes.
+pub const ROLE_OBSERVER: u8 = 2;
+
+/// One [`crate::observe::Interest`], never pinned, as the two that follow.
+pub const INTEREST: &str = "INTEREST";
+/// Ring buffer of [`crate::observe::Sighting`], each with its bytes behind it.
+pub const SIGHTINGS: &str = "SIGHTINGS";
+/// One [`crate::observe::Missed`] per CPU.
+pub const MISSED: &str = "MISSED";
 
 /// The bitmap of signalling ports in [`PORTS`].
 pub const SIGNALLING: u32 = 0;
 /// The bitmap of the ports of probe sockets in [`PORTS`].
 pub const PROBING: u32 = 1;
+/// One slot per CPU for each next hop that is kept, never pinned.
+pub const NEXT_HOPS: &str = "NEXT_HOPS";
+/// The read-only global that is one less than there are of them.
+pub const NEXT_HOP_MASK: &str = "NEXT_HOP_MASK";
+/// The least slots that there may be, 48 bytes each: a power of two.
+pub const LEAST_NEXT_HOPS: u32 = 1024;
+/// The most, for as long as no CPU is short of memory.
+pub const MOST_NEXT_HOPS: u32 = 65_536;
+/// The read-only global that says who forwards: 1 the kernel, whatever was rewritten (`forward = "kernel"`), 0 XDP.
+pub const KERNEL_FORWARDS: &str = "KERNEL_FORWARDS";
+/// The bit of a packet's mark (`SO_MARK`) with which it is never steered on its way out: a probe of the daemon's, or a
+/// packet that was steered there already. It is taken away on the way out.
+pub const MARK: u32 = 0x0800_0000;
+
 /// The most backups that one target may have.
 pub const MAX_BACKUPS: u32 = 8;
 /// Counter slots per target; a [`crate::reason::Reason`] is below this.
 pub const REASON_SLOTS: u32 = 64;
+/// Where a phone asks for any gatekeeper: the group, and the UDP port (H.225.0 §7.8).
+pub const DISCOVERY: ([u8; 4], u16) = ([224, 0, 1, 41], 1718);
+/// The most targets whose backups answer phones that look for any gatekeeper.
+pub const MOST_DISCOVERIES: u32 = 8;
+/// In a key of [`DEVICES`]; no interface index has it, since those are positive `int`s.
+pub const SCATTERED: u32 = 1 << 31;
 /// Datagrams in fragments that are known at a time; the least recently used makes room.
 pub const FRAGMENT_SLOTS: u32 = 4096;
+/// Slots of interfaces, with that of those that have none.
+pub const INTERFACE_SLOTS: u32 = 64;
+/// Interface indices from here on have no slot.
+pub const INTERFACES_END: u32 = 65_536;

@@ -29,7 +29,7 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// Passed: shorter than its own headers say, or than they must be.
+    /// Passed: shorter than its own headers say, or than they must be; or they are not all in the frame's first buffer.
     Truncated = 1, "truncated";
     /// Passed: not IP (another EtherType, or more than two VLAN tags).
     NotIp = 2, "not-ip";
@@ -87,17 +87,22 @@ reasons! {
     FlowTableFull = 30, "flow-table-full";
     /// Rewritten: an ICMP error, and the packet that it quotes, turned back into its receiver's words.
     IcmpTranslated = 31, "icmp-translated";
-    /// Passed: larger than its way can carry. From a backup, the kernel says so to it; to one, under `l2` and `ipip`,
-    /// nobody can be told: the sender's way is unknown, or it is a later fragment or an error itself.
+    /// Passed: larger than the way to where it should go can carry. Of a backup's packet, the kernel says so to the backup;
+    /// of one that the router made itself, nobody does; nor, under `l2` and `ipip`, of a later fragment or an error, or of
+    /// one whose sender's way is unknown.
     TooBig = 32, "too-big";
+    /// Passed: it is rewritten where it leaves the router, because its checksum is not worked out yet (a container or a
+    /// virtual machine left that to a device), or because it is the kernel that forwards (`forward = "kernel"`).
+    LeftToEgress = 33, "left-to-egress";
     /// Passed: under `l2` a backup must be a direct neighbour, and this one is behind another router.
-    NotOnLink = 33, "not-on-link";
+    NotOnLink = 34, "not-on-link";
     /// Passed: under `l2` and `ipip` the kernel cannot forward in our place, and the neighbour's MAC address is not known,
-    /// its device takes no redirected frames, or VLAN tags would change on the way.
-    NotRedirectable = 34, "not-redirectable";
+    /// its device takes no redirected frames, or VLAN tags would change on the way; or the router itself made the packet,
+    /// or it asks for any gatekeeper, which only `nat` can answer.
+    NotRedirectable = 35, "not-redirectable";
     /// Answered: under `l2` and `ipip`, larger than the way to the backup can carry; it was turned into the ICMP error that
     /// tells its sender.
-    SenderTold = 35, "sender-told";
+    SenderTold = 36, "sender-told";
 }
 
 impl Reason {

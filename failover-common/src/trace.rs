@@ -87,6 +87,13 @@ impl Trace {
     /// No address changes: the packet goes to [`Self::address`] in another one.
     pub const IPIP: u32 = 1 << 14;
 
+    /// The target drains: what belongs to something that began earlier may go elsewhere than what is new.
+    pub const DRAINS: u32 = 1 << 13;
+    /// The connection began at the backup that drains, or is drained to.
+    pub const BEGAN_AT_BACKUP: u32 = 1 << 15;
+    /// The packet begins a connection.
+    pub const BEGINS: u32 = 1 << 17;
+
     /// Whether all of `bits` are known.
     pub const fn knows(&self, bits: u32) -> bool {
         self.known & bits == bits

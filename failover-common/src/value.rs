@@ -4,8 +4,8 @@
 /// half a decision.
 ///
 /// ```text
-/// bits  0..8   serving: 0 the primary, n the n-th backup (from 1), 255 nobody (drop)
-/// bits  8..16  zero
+/// bits  0..8   serving: who gets what is new: 0 the primary, n the n-th backup (from 1), 255 nobody (drop)
+/// bits  8..16  keeper: 0 none; else another server, which keeps what began there: 1 the primary, n + 1 the n-th backup
 /// bits 16..32  live servers: bit 0 the primary, bit n the n-th backup
 /// bits 32..64  generation: one more at every change of `serving`
 /// ```
@@ -22,10 +22,22 @@ impl Availability {
         Self(serving as u64 | (live as u64) << 16 | (generation as u64) << 32)
     }
 
+    /// The same while another server keeps what began there; see [`Self::keeper`].
+    #[must_use]
+    pub const fn kept_by(self, keeper: u8) -> Self {
+        Self(self.0 & !0xff00 | (keeper as u64) << 8)
+    }
+
     /// 0 the primary, n the n-th backup, [`Self::NOBODY`].
     #[inline(always)]
     pub const fn serving(self) -> u8 {
         self.0 as u8
+    }
+
+    /// 0 none: the target is not draining; 1 the primary, n + 1 the n-th backup.
+    #[inline(always)]
+    pub const fn keeper(self) -> u8 {
+        (self.0 >> 8) as u8
     }
 
     /// Bit 0 the primary, bit n the n-th backup.
@@ -51,12 +63,17 @@ pub struct Service {
     pub service: u32,
     /// Where the service is also some other target's backup endpoint: that endpoint's id; else 0.
     pub endpoint: u32,
-    /// Zero.
+    /// The bits below.
     pub flags: u32,
     /// The target's own hosts.
     pub hosts: Hosts,
-    /// Zero.
-    pub reserved: u32,
+    /// Everyone's backups.
+    pub backups: Hosts,
+}
+
+impl Service {
+    /// Failback leaves connections that began at a backup there.
+    pub const PIN_FLOWS: u32 = 2;
 }
 
 /// A set of hosts that may hold more than it should: whoever is not in it is not one of them, and `HOSTS` is asked about
@@ -153,6 +170,8 @@ impl Endpoint {
     pub const DEDICATED: u32 = 1;
     /// No other service is served here than [`Endpoint::origin`]: but only to who was sent here.
     pub const EXCLUSIVE: u32 = 2;
+    /// A service that is served here has [`Service::PIN_FLOWS`].
+    pub const PIN_FLOWS: u32 = 16;
 }
 
 /// A client that was sent to a backup endpoint: a flow of it, or its host.
@@ -225,6 +244,16 @@ impl FragmentWay {
     pub const IPIP: u32 = 3;
 }
 
+/// The Ethernet address of one of the router's devices.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Station {
+    /// As words of a frame.
+    pub mac: [u16; 3],
+    /// Zero.
+    pub reserved: u16,
+}
+
 /// Packets and bytes (bytes of the whole frame).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -257,6 +286,7 @@ const _: () = assert!(size_of::<Origin>() == 24);
 const _: () = assert!(size_of::<Endpoint>() == 36);
 const _: () = assert!(size_of::<Flow>() == 16);
 const _: () = assert!(size_of::<FragmentWay>() == 32);
+const _: () = assert!(size_of::<Station>() == 8);
 const _: () = assert!(size_of::<Counter>() == 16);
 
 #[cfg(feature = "user")]
@@ -276,6 +306,8 @@ mod pod {
     // SAFETY: as above.
     unsafe impl aya::Pod for super::FragmentWay {}
     // SAFETY: as above.
+    unsafe impl aya::Pod for super::Station {}
+    // SAFETY: as above.
     unsafe impl aya::Pod for super::Counter {}
     // SAFETY: `repr(transparent)` over an array of integers: any bytes are valid.
     unsafe impl aya::Pod for super::PortBitmap {}
@@ -288,7 +320,10 @@ mod tests {
     #[test]
     fn availability_keeps_its_parts_apart() {
         let a = Availability::new(3, 0b1001, u32::MAX);
-        assert_eq!((a.serving(), a.live(), a.generation()), (3, 0b1001, u32::MAX));
+        assert_eq!((a.serving(), a.keeper(), a.live(), a.generation()), (3, 0, 0b1001, u32::MAX));
+        let kept = a.kept_by(1);
+        assert_eq!((kept.serving(), kept.keeper(), kept.live(), kept.generation()), (3, 1, 0b1001, u32::MAX));
+        assert_eq!(kept.kept_by(0), a);
     }
 
     #[test]

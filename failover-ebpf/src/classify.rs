@@ -9,8 +9,12 @@ use failover_common::{
 };
 
 use crate::{
-    encap, forward, fragment, icmp, maps,
-    packet::Packet,
+    discovery,
+    encap::Deliver,
+    forward, fragment,
+    hook::{self, May},
+    icmp, maps,
+    packet::{Frame, Packet},
     parse::{
         eth,
         eth::Link,
@@ -25,12 +29,16 @@ use crate::{
 
 /// A packet's visit: three kinds of packets, of which the first two are rare.
 #[inline(always)]
-pub fn visit(packet: &mut Packet) -> Result<End, End> {
+pub fn visit<F: Deliver>(packet: &mut Packet<F>) -> Result<End, End> {
+    let mut ports = Ports::UNKNOWN;
     if let Some((protocol, source, destination)) = glance::ports(packet) {
-        signalling(protocol, destination, source)?;
+        ports = signalling(protocol, destination, source)?;
     }
     let link = eth::link(packet)?;
-    let ip = ip::ip(packet, &link)?;
+    let ip = ip::ip(packet, &link, ports)?;
+    if link.discovery {
+        discovery::is_question::<F>(ip)?;
+    }
     let end = if let Fragment::Following(identification) = ip.fragment {
         fragment::follow(packet, &link, ip, identification)
     } else if ip.protocol == key::ICMP || ip.protocol == key::ICMPV6 {
@@ -38,17 +46,17 @@ pub fn visit(packet: &mut Packet) -> Result<End, End> {
     } else {
         segment(packet, &link, ip)
     };
-    Ok(if end.delivers() { encap::send(packet, &link, ip) } else { end })
+    Ok(if end.delivers() { F::deliver(packet, &link, ip) } else { end })
 }
 
 /// UDP or TCP, with its ports. A function of its own, as those of the rare kinds: the stack has 512 bytes.
 #[inline(never)]
-fn segment(packet: &mut Packet, link: &Link, ip: &'static Ip) -> End {
+fn segment<F: Frame>(packet: &mut Packet<F>, link: &Link, ip: &'static Ip) -> End {
     match steer_segment(packet, link, ip) {
         Ok(end) => end,
         Err(stop) => {
             if let Fragment::First(identification) = ip.fragment {
-                fragment::forget(ip, identification);
+                fragment::forget::<F>(ip, identification);
             }
             stop
         }
@@ -56,69 +64,143 @@ fn segment(packet: &mut Packet, link: &Link, ip: &'static Ip) -> End {
 }
 
 #[inline(always)]
-fn steer_segment(packet: &mut Packet, link: &Link, ip: &'static Ip) -> Result<End, End> {
+fn steer_segment<F: Frame>(packet: &mut Packet<F>, link: &Link, ip: &'static Ip) -> Result<End, End> {
     let l4 = l4::ports(packet, ip).inspect_err(|_| trace::ip(ip))?;
     trace::segment(ip, &l4);
-    classify(ip, &l4)?;
+    classify(packet, ip, &l4)?;
     // SAFETY: `classify` succeeds only when it has kept one.
     let wish = unsafe { Wish::kept() }?;
     if wish.steer != 0 {
-        if let Fragment::First(identification) = ip.fragment {
-            fragment::remember(ip, identification, wish)?;
-        }
-        return Ok(End::DELIVER);
+        return unrewritten::<F>(ip, wish);
+    }
+    if !F::EGRESS && hook::is_unfinished(packet, ip, &l4) {
+        trace::change(&wish.change);
+        return Err(End::pass(Reason::LeftToEgress, wish.target));
     }
     let plan = forward::plan(packet, link, ip, (l4.source, l4.destination), wish)?;
     let towards = matches!(wish.change.side, Side::Destination);
+    if ip.discovery {
+        discovery::may_leave(packet, &plan)?;
+    }
     if towards {
-        steer::remember(ip, &l4, wish)?;
+        steer::remember::<F>(ip, &l4, wish)?;
     }
     if let Fragment::First(identification) = ip.fragment {
-        fragment::remember(ip, identification, wish)?;
+        fragment::remember::<F>(ip, identification, wish)?;
     }
-    rewrite::segment(packet, &plan, &l4).map_err(|_| plan.spoilt())?;
+    if ip.discovery {
+        discovery::refresh(packet, &plan).map_err(|_| plan.spoilt())?;
+    }
+    let written = if F::EGRESS {
+        rewrite::segment_apart(packet, &plan, &l4)
+    } else {
+        rewrite::segment(packet, &plan, &l4)
+    };
+    written.map_err(|_| plan.spoilt())?;
     if towards {
         record::announce(ip, l4.source, wish.target, wish.generation);
     }
     Ok(plan.done())
 }
 
-/// To a service, or from a backup? Keeps a wish. A function of its own, as above.
-#[inline(never)]
-fn classify(ip: &Ip, l4: &L4) -> Result<(), End> {
-    let (to, from) = signalling(ip.protocol, l4.destination, l4.source)?;
+/// A segment that goes to its backup as it is, whether its checksum is worked out or not.
+#[inline(always)]
+fn unrewritten<F: Frame>(ip: &Ip, wish: &Wish) -> Result<End, End> {
+    if ip.discovery {
+        // It is the group's, and the backup answers only as the target.
+        trace::unrewritten(wish);
+        return Err(End::pass(Reason::NotRedirectable, wish.target));
+    }
+    if let Fragment::First(identification) = ip.fragment {
+        fragment::remember::<F>(ip, identification, wish)?;
+    }
+    Ok(End::DELIVER)
+}
+
+/// To a service, or from a backup? Keeps a wish.
+#[inline(always)]
+fn classify<F: Frame>(packet: &Packet<F>, ip: &Ip, l4: &L4) -> Result<(), End> {
+    if ip.discovery {
+        return to_service::<F>(ip, l4);
+    }
+    let ports = match ip.ports {
+        Ports::UNKNOWN => signalling(ip.protocol, l4.destination, l4.source)?,
+        ports => ports,
+    };
+    let may = May::with_segment(packet, ip, l4);
+    let from = ports.from() && may.give_back;
     let mut stop = End::from(Reason::NotOurs);
-    if to {
-        let key = EndpointKey::new(ip.destination.bytes(), l4.destination, ip.protocol);
-        // SAFETY: the element is read before the program ends, and RCU keeps it until then.
-        if let Some(service) = unsafe { maps::SERVICES.get(key) } {
-            match steer::to_service(ip, l4, service) {
-                // One target may be another one's client: then this may be a backup's answer to it.
-                Err(passed) if from && passed.reason() == Reason::PrimaryServes as u32 => stop = passed,
-                decided => return decided,
-            }
+    if ports.to() && may.steer {
+        match to_service::<F>(ip, l4) {
+            Err(passed) if from && passed.may_be_another_ones() => stop = passed.of_nobody_else(),
+            decided => return decided,
         }
     }
-    if from {
-        let key = EndpointKey::new(ip.source.bytes(), l4.source, ip.protocol);
-        // SAFETY: as above.
-        if let Some(endpoint) = unsafe { maps::BACKUPS.get(key) } {
-            trace::note(|trace| {
-                trace.known |= Trace::BACKUP;
-                trace.endpoint = endpoint.id;
-            });
-            return steer::from_backup(ip, l4, endpoint);
-        }
+    if from { from_backup::<F>(ip, l4, stop) } else { Err(stop) }
+}
+
+/// To the service that has the packet's destination. A function of its own, as above.
+#[inline(never)]
+fn to_service<F: Frame>(ip: &Ip, l4: &L4) -> Result<(), End> {
+    let mut key = EndpointKey::new(ip.destination.bytes(), l4.destination, ip.protocol);
+    if ip.discovery {
+        discovery::choose(l4, &mut key)?;
     }
-    Err(stop)
+    // SAFETY: the element is read before the program ends, and RCU keeps it until then.
+    let service = unsafe { maps::SERVICES.get(key) }.ok_or(End::from(Reason::NotOurs).or_another_ones())?;
+    steer::to_service::<F>(ip, l4, service).map_err(|stop| {
+        let primary = stop.reason() == Reason::PrimaryServes as u32;
+        // One target may be another one's client: then this may be a backup's answer to it.
+        if primary && service.backups.may_hold(ip.source.0) { stop.or_another_ones() } else { stop }
+    })
+}
+
+/// From the backup that has the packet's source; else it ends as `stop` says. A function of its own, as above.
+#[inline(never)]
+fn from_backup<F: Frame>(ip: &Ip, l4: &L4, stop: End) -> Result<(), End> {
+    let key = EndpointKey::new(ip.source.bytes(), l4.source, ip.protocol);
+    // SAFETY: as above.
+    let endpoint = unsafe { maps::BACKUPS.get(key) }.ok_or(stop)?;
+    trace::note(|trace| {
+        trace.known |= Trace::BACKUP;
+        trace.endpoint = endpoint.id;
+    });
+    steer::from_backup::<F>(ip, l4, endpoint)
+}
+
+/// Which of a packet's two ports are signalling ports.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Ports(u32);
+
+impl Ports {
+    /// Nobody has looked yet.
+    pub const UNKNOWN: Self = Self(0);
+    const TO: u32 = 1;
+    const FROM: u32 = 2;
+
+    /// The destination's is.
+    #[inline(always)]
+    pub const fn to(self) -> bool {
+        self.0 & Self::TO != 0
+    }
+
+    /// The source's is.
+    #[inline(always)]
+    pub const fn from(self) -> bool {
+        self.0 & Self::FROM != 0
+    }
 }
 
 /// Whether the ports (host order) are signalling ports of `protocol`: one of them at least, or the visit ends here.
 #[inline(always)]
-pub fn signalling(protocol: u8, destination: u16, source: u16) -> Result<(bool, bool), Reason> {
+pub fn signalling(protocol: u8, destination: u16, source: u16) -> Result<Ports, Reason> {
     let is = |port| maps::has_port(SIGNALLING, port, protocol);
-    match (is(destination), is(source)) {
-        (false, false) => Err(Reason::NotSignalling),
-        ports => Ok(ports),
+    let mut ports = 0;
+    if is(destination) {
+        ports |= Ports::TO;
     }
+    if is(source) {
+        ports |= Ports::FROM;
+    }
+    if ports == 0 { Err(Reason::NotSignalling) } else { Ok(Ports(ports)) }
 }

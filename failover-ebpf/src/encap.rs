@@ -13,6 +13,7 @@
 //! it come home, and the far side can tell it from a stranger's. An outer IPv6 header has a flow label for each flow
 //! (RFC 6438), by which networks and receivers spread them; IPv4 has no place for one.
 
+use aya_ebpf::programs::{TcContext, XdpContext};
 use failover_common::{
     checksum::{Difference, fold},
     entropy, key,
@@ -22,8 +23,8 @@ use failover_common::{
 
 use crate::{
     forward::{self, Hop, Question},
-    fragment, maps,
-    packet::{OutOfBounds, Packet},
+    fragment, hook, maps, observe,
+    packet::{Frame, OutOfBounds, Packet},
     parse::{
         Family,
         eth::{self, Link},
@@ -43,10 +44,38 @@ const DONT_FRAGMENT: u16 = 0x4000;
 /// §4.3).
 const DSCP: u8 = 0xfc;
 
+/// Where a packet can be delivered: where it comes in alone.
+pub trait Deliver: Frame {
+    /// Delivers the packet whose visit came to [`End::DELIVER`].
+    fn deliver(packet: &mut Packet<Self>, link: &Link, ip: &'static Ip) -> End;
+}
+
+impl Deliver for XdpContext {
+    #[inline(always)]
+    fn deliver(packet: &mut Packet<Self>, link: &Link, ip: &'static Ip) -> End {
+        send(packet, link, ip)
+    }
+}
+
+impl Deliver for TcContext {
+    /// There, the kernel has chosen the device, and asks for the target's neighbour.
+    #[inline(always)]
+    fn deliver(_: &mut Packet<Self>, _: &Link, ip: &'static Ip) -> End {
+        if let Fragment::First(identification) = ip.fragment {
+            fragment::forget::<Self>(ip, identification);
+        }
+        // SAFETY: as in `send`.
+        match unsafe { Wish::kept() } {
+            Ok(wish) => End::pass(Reason::NotRedirectable, wish.target),
+            Err(end) => end,
+        }
+    }
+}
+
 /// Delivers the packet whose wish was kept. A function of its own, because the stack has 512 bytes, and called in one
 /// place, because the verifier goes through it for each.
 #[inline(never)]
-pub fn send(packet: &mut Packet, link: &Link, ip: &'static Ip) -> End {
+fn send(packet: &mut Packet, link: &Link, ip: &'static Ip) -> End {
     // SAFETY: a stage of this visit has kept one, or it would not have ended in `End::DELIVER`.
     let wish = match unsafe { Wish::kept() } {
         Ok(wish) => wish,
@@ -56,7 +85,7 @@ pub fn send(packet: &mut Packet, link: &Link, ip: &'static Ip) -> End {
     let end = End::of(deliver(packet, link, ip, wish, ports));
     let steered = end.reason() == Reason::Steered as u32;
     match ip.fragment {
-        Fragment::First(identification) if !steered => fragment::forget(ip, identification),
+        Fragment::First(identification) if !steered => fragment::forget::<XdpContext>(ip, identification),
         Fragment::Whole | Fragment::First(_) if steered && is_segment(ip.protocol) => {
             record::announce(ip, u16::from_be(ports[0]), wish.target, wish.generation);
         }
@@ -93,6 +122,9 @@ fn deliver(
     if !forward::leaves_its_link(ip.family, ip.source) {
         return Err(pass(Reason::NoRoute));
     }
+    if hook::kernel_forwards() {
+        return Err(pass(Reason::NotRedirectable));
+    }
     let (to, l2) = (wish.change.address, wish.steer == u32::from(Server::L2));
     let envelope = match (l2, to.is_v4()) {
         (true, _) => 0,
@@ -107,7 +139,7 @@ fn deliver(
         // The length of an IP packet has 16 bits.
         total_len: (ip.total_len + envelope).min(usize::from(u16::MAX)),
     };
-    let hop = forward::find(packet, link, &question);
+    let hop = forward::find(packet, link, ip, &question);
     match hop {
         Hop::Nowhere => return Err(pass(Reason::NoRoute)),
         Hop::TooNarrow => return Err(tell::too_big(packet, link, ip, wish, envelope)),
@@ -115,6 +147,7 @@ fn deliver(
         Hop::Redirect if !ip.hop_by_hop => {}
         Hop::Redirect | Hop::Kernel => return Err(pass(Reason::NotRedirectable)),
     }
+    observe::before(packet, wish.target, || maps::fib().map_or(0, |fib| fib.ifindex));
     let written = if l2 {
         addresses(packet).and_then(|()| hop_further(packet, ip, ip.offset))
     } else {
@@ -166,7 +199,7 @@ fn wrap(packet: &mut Packet, ip: &Ip, question: &Question, envelope: usize) -> R
         flow: question.flow,
         length: question.total_len,
         protocol: question.protocol,
-        source: maps::fib().ok_or(OutOfBounds)?.source,
+        source: maps::fib().ok_or(OutOfBounds)?.source(),
         destination: as_header(question.to),
     };
     header.write(packet, ip.offset, family)

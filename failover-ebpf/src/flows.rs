@@ -27,18 +27,39 @@ use crate::{
 /// The tables take no more.
 pub struct Full;
 
-/// Remembers that a packet was sent to `endpoint`, which may be `exclusive`, for `service`. A function of its own,
-/// because the stack has 512 bytes.
+/// On what terms a flow is remembered.
+#[derive(Clone, Copy)]
+pub struct Terms {
+    /// The endpoint serves one service alone.
+    pub exclusive: bool,
+    /// See [`hook::inbound`](crate::hook::inbound).
+    pub inbound: bool,
+}
+
+impl Terms {
+    const EXCLUSIVE: u32 = 1;
+    const INBOUND: u32 = 2;
+
+    /// In one register.
+    #[inline(always)]
+    pub const fn bits(self) -> u32 {
+        (if self.exclusive { Self::EXCLUSIVE } else { 0 }) | if self.inbound { Self::INBOUND } else { 0 }
+    }
+}
+
+/// Remembers that a packet was sent to `endpoint` for `service`, on these [`Terms`]. A function of its own, because the
+/// stack has 512 bytes.
 #[inline(never)]
-pub fn remember(ip: &Ip, l4: &L4, endpoint: u32, service: u32, exclusive: bool) -> Result<(), Full> {
-    let mut key = key_of(ip.source, l4.source, ip.protocol, endpoint);
+pub fn remember(ip: &Ip, l4: &L4, endpoint: u32, service: u32, terms: u32) -> Result<(), Full> {
+    let (exclusive, inbound) = (terms & Terms::EXCLUSIVE != 0, terms & Terms::INBOUND != 0);
+    let mut key = key_of(ip.source, l4.source, ip.protocol, endpoint, inbound);
     let now = now_seconds();
-    if are_kept(ip.protocol, exclusive) {
+    if inbound || are_kept(ip.protocol, exclusive) {
         let just_now = note(&key, service, now)?;
         if l4.begins_or_ends() {
             mark(&key, l4, Speaker::Client);
         }
-        if just_now && exclusive {
+        if inbound || just_now && exclusive {
             return Ok(());
         }
     }
@@ -53,43 +74,48 @@ pub fn recall(
     port: u16,
     protocol: u8,
     endpoint: &'static Endpoint,
+    inbound: bool,
 ) -> Result<&'static Origin, End> {
     trace::known(Trace::WAY_ASKED);
     let exclusive = endpoint.flags & Endpoint::EXCLUSIVE != 0;
-    let mut key = key_of(client, port, protocol, endpoint.id);
-    if !are_kept(protocol, exclusive) {
+    let mut key = key_of(client, port, protocol, endpoint.id, inbound);
+    if !inbound && !are_kept(protocol, exclusive) {
         key.become_host();
     }
-    origin(endpoint, find(&mut key, false))
+    origin(endpoint, find(&mut key, false), inbound)
 }
 
 /// Whom the client of a packet from `endpoint` asked when it was sent there: by its flow, else by its host.
 #[inline(always)]
-pub fn answered(ip: &Ip, l4: &L4, endpoint: &'static Endpoint) -> Result<&'static Origin, End> {
+pub fn answered(
+    ip: &Ip,
+    l4: &L4,
+    endpoint: &'static Endpoint,
+    inbound: bool,
+) -> Result<&'static Origin, End> {
     trace::known(Trace::WAY_ASKED);
     let exclusive = endpoint.flags & Endpoint::EXCLUSIVE != 0;
-    let mut key = key_of(ip.destination, l4.destination, ip.protocol, endpoint.id);
+    let mut key = key_of(ip.destination, l4.destination, ip.protocol, endpoint.id, inbound);
     // What a server says to a SYN, or to what it does not know, it says to anyone's.
     let answers = !l4.is_offer_or_refusal();
     let mut found = Entry::NONE;
-    if are_kept(ip.protocol, exclusive) {
+    if inbound || are_kept(ip.protocol, exclusive) {
         if l4.begins_or_ends() {
             mark(&key, l4, Speaker::Server);
         }
         found = find(&mut key, answers);
     }
-    if found.is_none() {
+    if found.is_none() && !inbound {
         key.become_host();
         found = find(&mut key, answers);
     }
-    origin(endpoint, found)
+    origin(endpoint, found, inbound)
 }
 
 /// Whether the flow was sent to `endpoint`, and may go on there.
-#[allow(dead_code)]
 #[inline(always)]
-pub fn is_known(ip: &Ip, l4: &L4, endpoint: u32) -> bool {
-    let key = key_of(ip.source, l4.source, ip.protocol, endpoint);
+pub fn is_known(client: Address, port: u16, protocol: u8, endpoint: u32) -> bool {
+    let key = key_of(client, port, protocol, endpoint, false);
     maps::ANSWERED.get_ptr(key).or_else(|| maps::UNANSWERED.get_ptr(key)).is_some()
 }
 
@@ -138,9 +164,10 @@ fn note(key: &FlowKey, service: u32, now: u32) -> Result<bool, Full> {
 
 /// What an entry at `endpoint` says.
 #[inline(always)]
-fn origin(endpoint: &'static Endpoint, entry: Entry) -> Result<&'static Origin, End> {
+fn origin(endpoint: &'static Endpoint, entry: Entry, inbound: bool) -> Result<&'static Origin, End> {
     if entry.is_none() {
-        return Err(Reason::NoReturn.into());
+        // Where it leaves, it may be known.
+        return Err(if inbound { Reason::LeftToEgress } else { Reason::NoReturn }.into());
     }
     let (service, rival_seen) = (entry.service(), entry.rival_seen());
     trace::known(Trace::WAY_FOUND);
@@ -268,6 +295,6 @@ fn ended(key: &FlowKey) -> Option<&'static mut Ended> {
 }
 
 #[inline(always)]
-fn key_of(client: Address, port: u16, protocol: u8, endpoint: u32) -> FlowKey {
-    FlowKey { client: client.bytes(), port: port.to_be_bytes(), protocol, reserved: 0, endpoint }
+fn key_of(client: Address, port: u16, protocol: u8, endpoint: u32, inbound: bool) -> FlowKey {
+    FlowKey { client: client.bytes(), port: port.to_be_bytes(), protocol, inbound: inbound.into(), endpoint }
 }

@@ -13,9 +13,10 @@ use aya_ebpf::{
 use failover_common::reason::Reason;
 
 use crate::{
+    hook::kernel_forwards,
     hop::{self, NextHop, Stamp},
-    maps,
-    packet::Packet,
+    maps, observe,
+    packet::{Frame, Packet},
     parse::{
         Family,
         eth::Link,
@@ -37,19 +38,24 @@ pub struct Fib {
     protocol: u8,
     source_port: [u8; 2],
     destination_port: [u8; 2],
-    /// Of the packet; where it is too large, of the largest that its way can carry.
-    pub total_len: u16,
+    total_len: u16,
     /// The device by which the packet came; by which it leaves.
     pub ifindex: u32,
     flow: u32,
-    /// As the FIB takes it: IPv4 in the first word.
-    pub source: [u32; 4],
+    source: [u32; 4],
     destination: [u32; 4],
     vlan: u32,
     /// Of the egress device, as 16-bit words of the frame.
     pub source_mac: [u16; 3],
     /// Of the next hop, the same.
     pub destination_mac: [u16; 3],
+}
+
+/// `struct bpf_redir_neigh` of the kernel's UAPI.
+#[repr(C)]
+pub struct Neighbour {
+    family: u32,
+    address: [u32; 4],
 }
 
 /// As the helper takes it.
@@ -59,32 +65,51 @@ const FIB_LEN: i32 = size_of::<Fib>() as i32;
 /// What the FIB answered when a next hop was kept: BPF_FIB_LKUP_RET_SUCCESS.
 const KNOWN: i32 = 0;
 
+/// The device of what this machine makes itself, in every network namespace.
+const LOOPBACK: u32 = 1;
+
 const _: () = assert!(size_of::<Fib>() == size_of::<FibParams>());
 
 impl Fib {
-    /// After a success: the largest packet that the way takes.
+    /// After a success, or where the packet is too large: the largest one that the way takes.
     #[inline(always)]
     pub const fn mtu(&self) -> u16 {
         self.total_len
+    }
+
+    /// As the FIB takes it, and, where it was asked for one, has added it: IPv4 in the first word.
+    #[inline(always)]
+    pub const fn source(&self) -> [u32; 4] {
+        self.source
     }
 }
 
 /// Finds the way for what is wanted: `ports` are source and destination, host order, for a route that is chosen by them.
 #[inline(always)]
-pub fn plan(
-    packet: &Packet,
+pub fn plan<F: Frame>(
+    packet: &Packet<F>,
     link: &Link,
     ip: &'static Ip,
     ports: (u16, u16),
     wish: &'static Wish,
 ) -> Result<Plan, End> {
     let pass = |reason| End::pass(reason, wish.target);
+    if F::EGRESS {
+        let redirect = leave(packet, link, ip, ports, &wish.change).map_err(pass)?;
+        return Ok(Plan { ip, wish, hop: None, redirect });
+    }
     if ip.hop_limit <= 1 {
         trace::change(&wish.change);
         return Err(pass(Reason::TtlExpired));
     }
+    if kernel_forwards() {
+        // It has rules, marks and routes of which the FIB's answer knows nothing.
+        trace::change(&wish.change);
+        return Ok(Plan { ip, wish, hop: None, redirect: false });
+    }
     let hop = route(packet, link, ip, ports, &wish.change).map_err(pass)?;
-    Ok(Plan { ip, wish, hop })
+    observe::before(packet, wish.target, || hop.map_or(0, |hop| hop.egress));
+    Ok(Plan { ip, wish, hop, redirect: hop.is_some() })
 }
 
 /// Finds the next hop, if the packet can be redirected there; then that is prepared. An error means that the packet stays as it was: a
@@ -92,7 +117,7 @@ pub fn plan(
 /// is too narrow, which the kernel tells the backup only about the packet that it sent.
 #[inline(always)]
 fn route(
-    packet: &Packet,
+    packet: &Packet<impl Frame>,
     link: &Link,
     ip: &Ip,
     ports: (u16, u16),
@@ -108,9 +133,10 @@ fn route(
     };
     let hop = hop::slot(destination).ok_or(Reason::NoRoute)?;
     let stamp = Stamp::now();
+    let scattered = packet.is_scattered(ip.offset + ip.total_len);
     if hop.is_known(destination, ingress, stamp, ip.total_len)
         && takes(link, ip, ingress, hop.egress)
-        && maps::DEVICES.redirect(hop.egress, 0).is_ok()
+        && maps::redirect(hop.egress, scattered)
     {
         trace::route(change, KNOWN, hop.egress);
         return Ok(Some(hop));
@@ -118,7 +144,7 @@ fn route(
     let fib = ask(packet, ip, ports, change)?;
     if let Some(fib) = fib
         && takes(link, ip, ingress, fib.ifindex)
-        && maps::DEVICES.redirect(fib.ifindex, 0).is_ok()
+        && maps::redirect(fib.ifindex, scattered)
     {
         hop.keep(destination, ingress, stamp, fib);
         return Ok(Some(hop));
@@ -136,19 +162,74 @@ const fn takes(link: &Link, ip: &Ip, ingress: u32, egress: u32) -> bool {
 /// Asks the FIB for the way of the packet as it is going to be; `None`: the kernel must find it.
 #[inline(always)]
 fn ask(
-    packet: &Packet,
+    packet: &Packet<impl Frame>,
     ip: &Ip,
     ports: (u16, u16),
     change: &Change,
 ) -> Result<Option<&'static mut Fib>, Reason> {
-    let fib = maps::fib().ok_or(Reason::NoRoute)?;
+    let fib = question(ip, ports, change).ok_or(Reason::NoRoute)?;
+    fib.total_len = ip.total_len as u16;
+    fib.ifindex = packet.ingress();
+    let answer = look_up(packet, fib, 0);
+    trace::route(change, answer, fib.ifindex);
+    // Errors of the call itself are negative.
+    match u32::try_from(answer).unwrap_or(u32::MAX) {
+        BPF_FIB_LKUP_RET_SUCCESS => Ok(Some(fib)),
+        BPF_FIB_LKUP_RET_FRAG_NEEDED => match change.side {
+            Side::Source if !ip.divisible => Err(Reason::TooBig),
+            _ => Ok(None),
+        },
+        BPF_FIB_LKUP_RET_NO_NEIGH | BPF_FIB_LKUP_RET_NOT_FWDED | BPF_FIB_LKUP_RET_UNSUPP_LWT => Ok(None),
+        _ => Err(Reason::NoRoute),
+    }
+}
+
+/// A packet that is already on its way out: whether it is redirected. Towards a client it stays on its way. Towards a backup it
+/// is redirected, where the routes know a way out: the kernel has made its choice for the address that the packet had, and will
+/// make no other.
+#[inline(always)]
+fn leave(
+    packet: &Packet<impl Frame>,
+    link: &Link,
+    ip: &Ip,
+    ports: (u16, u16),
+    change: &Change,
+) -> Result<bool, Reason> {
+    if let Side::Source = change.side {
+        return Ok(false);
+    }
+    if link.tagged || packet.is_tagged() {
+        return Err(Reason::NoRoute);
+    }
+    let fib = question(ip, ports, change).ok_or(Reason::NoRoute)?;
+    // The helper measures the packet itself: one that the device will cut into segments is larger than any of them.
+    fib.total_len = 0;
+    fib.ifindex = match packet.ingress() {
+        0 => LOOPBACK,
+        ingress => ingress,
+    };
+    match u32::try_from(look_up(packet, fib, 0)).unwrap_or(u32::MAX) {
+        BPF_FIB_LKUP_RET_SUCCESS | BPF_FIB_LKUP_RET_NO_NEIGH => Ok(true),
+        BPF_FIB_LKUP_RET_FRAG_NEEDED => Err(Reason::TooBig),
+        _ => Err(Reason::NoRoute),
+    }
+}
+
+/// The next hop of the packet that [`leave`] has found a way for.
+#[inline(always)]
+pub fn neighbour(fib: &Fib) -> Neighbour {
+    Neighbour { family: fib.family.into(), address: fib.destination }
+}
+
+/// The question without its device: where does the packet go that has been changed?
+#[inline(always)]
+fn question(ip: &Ip, ports: (u16, u16), change: &Change) -> Option<&'static mut Fib> {
+    let fib = maps::fib()?;
     // What the helper only writes is left as it was: clearing it would take a call.
     fib.family = if ip.family == Family::V4 { AF_INET } else { AF_INET6 };
     fib.protocol = ip.protocol;
     fib.source_port = ports.0.to_be_bytes();
     fib.destination_port = ports.1.to_be_bytes();
-    fib.total_len = ip.total_len as u16;
-    fib.ifindex = packet.ingress();
     fib.flow = ip.flow;
     fib.source = words(ip.family, ip.source);
     fib.destination = words(ip.family, ip.destination);
@@ -162,20 +243,14 @@ fn ask(
             fib.source_port = change.port;
         }
     }
+    Some(fib)
+}
+
+#[inline(always)]
+fn look_up(packet: &Packet<impl Frame>, fib: &mut Fib, flags: u32) -> i32 {
     let params: *mut Fib = fib;
     // SAFETY: `params` points to a whole, initialised structure of the kernel's size (asserted above).
-    let answer = unsafe { bpf_fib_lookup(packet.context(), params.cast(), FIB_LEN, 0) };
-    trace::route(change, answer as i32, fib.ifindex);
-    // Errors of the call itself are negative.
-    match u32::try_from(answer).unwrap_or(u32::MAX) {
-        BPF_FIB_LKUP_RET_SUCCESS => Ok(Some(fib)),
-        BPF_FIB_LKUP_RET_FRAG_NEEDED => match change.side {
-            Side::Source if !ip.divisible => Err(Reason::TooBig),
-            _ => Ok(None),
-        },
-        BPF_FIB_LKUP_RET_NO_NEIGH | BPF_FIB_LKUP_RET_NOT_FWDED | BPF_FIB_LKUP_RET_UNSUPP_LWT => Ok(None),
-        _ => Err(Reason::NoRoute),
-    }
+    (unsafe { bpf_fib_lookup(packet.context(), params.cast(), FIB_LEN, flags) }) as i32
 }
 
 /// Whether a router may forward what comes from `source`, which the FIB does not look at: nothing from a group, from
@@ -222,15 +297,15 @@ pub enum Hop {
     Redirect,
     /// It can not; if anyone, the kernel can forward it.
     Kernel,
-    /// It is larger than [`Fib::total_len`] now says.
+    /// It is larger than [`Fib::mtu`] now says.
     TooNarrow,
     /// A route forbids it, or the ingress device does not forward.
     Nowhere,
 }
 
-/// Asks the FIB for a packet that is not rewritten.
+/// Asks the FIB for a packet that is not rewritten, of the one that came with `ip`.
 #[inline(always)]
-pub fn find(packet: &Packet, link: &Link, question: &Question) -> Hop {
+pub fn find(packet: &Packet, link: &Link, ip: &Ip, question: &Question) -> Hop {
     let Some(fib) = maps::fib() else { return Hop::Nowhere };
     let (family, version) = if question.to.is_v4() { (Family::V4, AF_INET) } else { (Family::V6, AF_INET6) };
     fib.family = version;
@@ -242,15 +317,13 @@ pub fn find(packet: &Packet, link: &Link, question: &Question) -> Hop {
     fib.source = question.from.map_or([0; 4], |from| words(family, from));
     fib.destination = words(family, question.to);
     let flags = if question.from.is_none() { BPF_FIB_LOOKUP_SRC } else { 0 };
-    let params: *mut Fib = fib;
-    // SAFETY: as in `ask`.
-    let answer = unsafe { bpf_fib_lookup(packet.context(), params.cast(), FIB_LEN, flags) };
-    trace::egress(answer as i32, fib.ifindex);
+    let answer = look_up(packet, fib, flags);
+    trace::egress(answer, fib.ifindex);
     match u32::try_from(answer).unwrap_or(u32::MAX) {
         BPF_FIB_LKUP_RET_SUCCESS => {
+            let scattered = packet.is_scattered(ip.offset + ip.total_len);
             let retag = link.tagged && fib.ifindex != packet.ingress();
-            let takes = !retag && maps::DEVICES.redirect(fib.ifindex, 0).is_ok();
-            if takes { Hop::Redirect } else { Hop::Kernel }
+            if !retag && maps::redirect(fib.ifindex, scattered) { Hop::Redirect } else { Hop::Kernel }
         }
         BPF_FIB_LKUP_RET_FRAG_NEEDED => Hop::TooNarrow,
         BPF_FIB_LKUP_RET_NO_NEIGH | BPF_FIB_LKUP_RET_NOT_FWDED | BPF_FIB_LKUP_RET_UNSUPP_LWT => Hop::Kernel,

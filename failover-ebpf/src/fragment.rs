@@ -14,7 +14,7 @@ use aya_ebpf::bindings::BPF_ANY;
 use crate::{
     flows::now_seconds,
     forward, maps,
-    packet::Packet,
+    packet::{Frame, Packet},
     parse::{
         Family,
         eth::Link,
@@ -31,7 +31,7 @@ const LIFETIME: u32 = 30;
 
 /// Remembers what was decided about the first fragment.
 #[inline(never)]
-pub fn remember(ip: &Ip, identification: u32, wish: &Wish) -> Result<(), End> {
+pub fn remember<F: Frame>(ip: &Ip, identification: u32, wish: &Wish) -> Result<(), End> {
     if dry_run() {
         return Ok(());
     }
@@ -48,31 +48,36 @@ pub fn remember(ip: &Ip, identification: u32, wish: &Wish) -> Result<(), End> {
         generation: wish.generation,
     };
     maps::FRAGMENTS
-        .insert(key(ip, identification), way, BPF_ANY.into())
+        .insert(key::<F>(ip, identification), way, BPF_ANY.into())
         .map_err(|_| End::pass(Reason::FlowTableFull, wish.target))
 }
 
 /// An identification was used again, by a datagram that passes.
 #[inline(never)]
-pub fn forget(ip: &Ip, identification: u32) {
+pub fn forget<F: Frame>(ip: &Ip, identification: u32) {
     if dry_run() {
         return;
     }
     // One that is not there is the usual case.
-    let _ = maps::FRAGMENTS.remove(key(ip, identification));
+    let _ = maps::FRAGMENTS.remove(key::<F>(ip, identification));
 }
 
 /// A fragment without ports goes where its first one went. A function of its own, because the stack has 512 bytes.
 #[inline(never)]
-pub fn follow(packet: &mut Packet, link: &Link, ip: &'static Ip, identification: u32) -> End {
+pub fn follow<F: Frame>(packet: &mut Packet<F>, link: &Link, ip: &'static Ip, identification: u32) -> End {
     End::of(follow_first(packet, link, ip, identification))
 }
 
 #[inline(always)]
-fn follow_first(packet: &mut Packet, link: &Link, ip: &'static Ip, identification: u32) -> Result<End, End> {
+fn follow_first<F: Frame>(
+    packet: &mut Packet<F>,
+    link: &Link,
+    ip: &'static Ip,
+    identification: u32,
+) -> Result<End, End> {
     trace::ip(ip);
     trace::known(Trace::FRAGMENT);
-    recall(ip, identification)?;
+    recall::<F>(ip, identification)?;
     // SAFETY: `recall` succeeds only when it has kept one.
     let wish = unsafe { Wish::kept() }?;
     if wish.steer != 0 {
@@ -85,9 +90,9 @@ fn follow_first(packet: &mut Packet, link: &Link, ip: &'static Ip, identificatio
 
 /// Keeps the wish of this one's first fragment.
 #[inline(always)]
-fn recall(ip: &Ip, identification: u32) -> Result<(), End> {
+fn recall<F: Frame>(ip: &Ip, identification: u32) -> Result<(), End> {
     // SAFETY: the element is read before the program ends, and RCU keeps it until then.
-    let way = unsafe { maps::FRAGMENTS.get(key(ip, identification)) }.ok_or(Reason::Fragment)?;
+    let way = unsafe { maps::FRAGMENTS.get(key::<F>(ip, identification)) }.ok_or(Reason::Fragment)?;
     if now_seconds().wrapping_sub(way.seen) > LIFETIME {
         return Err(Reason::Fragment.into());
     }
@@ -102,13 +107,14 @@ fn recall(ip: &Ip, identification: u32) -> Result<(), End> {
 }
 
 #[inline(always)]
-fn key(ip: &Ip, identification: u32) -> FragmentKey {
+fn key<F: Frame>(ip: &Ip, identification: u32) -> FragmentKey {
     FragmentKey {
         source: ip.source.bytes(),
         destination: ip.destination.bytes(),
         identification,
         // RFC 8200 §4.5 tells datagrams apart without it: the fragments name the header that each begins with.
         protocol: if ip.family == Family::V4 { ip.protocol } else { 0 },
-        reserved: [0; 3],
+        egress: F::EGRESS.into(),
+        reserved: [0; 2],
     }
 }

@@ -1,10 +1,16 @@
 //! Next hops that are kept: the FIB is asked once a second for each of them, and at once when the router's network has
 //! changed ([`failover_common::names::EPOCH`]), and not for every packet.
 
+use core::ptr;
+
+use failover_common::names::LEAST_NEXT_HOPS;
+
 use crate::{flows::now_seconds, maps, parse::ip::Address};
 
-/// Slots for next hops on each CPU; a host has one of them, by its address.
-pub const SLOTS: u32 = 16_384;
+/// One less than there are slots on each CPU, a power of two; a host has one of them, by its address. Set by the loader,
+/// before the verifier looks at it.
+#[unsafe(no_mangle)]
+static NEXT_HOP_MASK: u32 = LEAST_NEXT_HOPS - 1;
 
 /// How packets that come in by one device get to one host.
 #[repr(C)]
@@ -36,7 +42,7 @@ impl Stamp {
     pub fn now() -> Self {
         let epoch = maps::EPOCH.get_ptr(0);
         // SAFETY: a live array element of 4 aligned bytes: one load, which sees the daemon's store or does not.
-        let epoch = epoch.map_or(0, |epoch| unsafe { core::ptr::read_volatile(epoch) });
+        let epoch = epoch.map_or(0, |epoch| unsafe { ptr::read_volatile(epoch) });
         Self { epoch, second: now_seconds() }
     }
 }
@@ -45,7 +51,9 @@ impl Stamp {
 #[inline(always)]
 pub fn slot(destination: Address) -> Option<&'static mut NextHop> {
     let [a, b, c, d] = destination.0;
-    let slot = maps::NEXT_HOPS.get_ptr_mut(u32::from_be(a ^ b ^ c ^ d) & (SLOTS - 1))?;
+    // SAFETY: a live static; the load is volatile because it is the loader that gives it its value.
+    let mask = unsafe { ptr::read_volatile(&raw const NEXT_HOP_MASK) };
+    let slot = maps::NEXT_HOPS.get_ptr_mut(u32::from_be(a ^ b ^ c ^ d) & mask)?;
     // SAFETY: this CPU's own element, and any bytes are valid; programs do not interrupt each other on one CPU.
     Some(unsafe { &mut *slot })
 }

@@ -16,8 +16,10 @@ use failover_common::{
 
 use crate::{
     classify::signalling,
-    flows, forward, maps,
-    packet::Packet,
+    drain, flows, forward,
+    hook::{self, May},
+    maps,
+    packet::{Frame, Packet},
     parse::{
         eth::Link,
         icmp::{self, Quote},
@@ -29,18 +31,18 @@ use crate::{
 
 /// An error that concerns a rewritten packet is rewritten too. A function of its own, because the stack has 512 bytes.
 #[inline(never)]
-pub fn translate(packet: &mut Packet, link: &Link, ip: &'static Ip) -> End {
+pub fn translate(packet: &mut Packet<impl Frame>, link: &Link, ip: &'static Ip) -> End {
     End::of(turn_back(packet, link, ip))
 }
 
 #[inline(always)]
-fn turn_back(packet: &mut Packet, link: &Link, ip: &'static Ip) -> Result<End, End> {
+fn turn_back(packet: &mut Packet<impl Frame>, link: &Link, ip: &'static Ip) -> Result<End, End> {
     trace::ip(ip);
     icmp::quote(packet, ip)?;
     // SAFETY: `quote` succeeds only when it has written one.
     let quote = unsafe { maps::place(&maps::QUOTE).ok_or(Reason::NotOurs)?.assume_init_ref() };
     trace::quote(quote);
-    decide(ip, quote)?;
+    decide(packet, ip, quote)?;
     // SAFETY: `decide` succeeds only when it has kept one.
     let wish = unsafe { Wish::kept() }?;
     if wish.steer != 0 {
@@ -53,25 +55,26 @@ fn turn_back(packet: &mut Packet, link: &Link, ip: &'static Ip) -> Result<End, E
 
 /// What becomes of the error, and of the packet that it quotes. Keeps a wish. A function of its own, as above.
 #[inline(never)]
-fn decide(ip: &Ip, quote: &Quote) -> Result<(), End> {
-    let (to, from) = signalling(quote.protocol, quote.destination_port, quote.source_port)?;
+fn decide<F: Frame>(packet: &Packet<F>, ip: &Ip, quote: &Quote) -> Result<(), End> {
+    let ports = signalling(quote.protocol, quote.destination_port, quote.source_port)?;
     // Whoever gets an error sent the packet.
     if ip.destination != quote.source {
         return Err(Reason::NotOurs.into());
     }
+    let may = May::with_error(packet);
     let mut stop = End::from(Reason::NotOurs);
-    if from {
+    if ports.from() && may.steer {
         let key = EndpointKey::new(quote.source.bytes(), quote.source_port, quote.protocol);
         // SAFETY: the element is read before the program ends, and RCU keeps it until then.
         if let Some(service) = unsafe { maps::SERVICES.get(key) } {
-            match to_backup(ip, service) {
+            match to_backup(ip, quote, service) {
                 // One target may be another one's client: then this may be about its packet to a backup.
-                Err(passed) if to && passed.reason() == Reason::PrimaryServes as u32 => stop = passed,
+                Err(passed) if ports.to() && passed.reason() == Reason::PrimaryServes as u32 => stop = passed,
                 decided => return decided,
             }
         }
     }
-    if to {
+    if ports.to() && may.give_back {
         let key = EndpointKey::new(quote.destination.bytes(), quote.destination_port, quote.protocol);
         // SAFETY: as above.
         if let Some(endpoint) = unsafe { maps::BACKUPS.get(key) } {
@@ -79,15 +82,18 @@ fn decide(ip: &Ip, quote: &Quote) -> Result<(), End> {
                 trace.known |= Trace::BACKUP;
                 trace.endpoint = endpoint.id;
             });
-            return to_client(ip, quote, endpoint);
+            return to_client::<F>(ip, quote, endpoint);
         }
     }
     Err(stop)
 }
 
 #[inline(always)]
-fn to_backup(ip: &Ip, service: &Service) -> Result<(), End> {
-    let (server, generation) = steer::server(ip, service)?;
+fn to_backup(ip: &Ip, quote: &Quote, service: &Service) -> Result<(), End> {
+    let drained =
+        |now| drain::speaker(&quote.destination, quote.destination_port, quote.protocol, service, now);
+    let (server, now) = steer::server(ip, service, drained)?;
+    let generation = now.generation();
     let address = Address::from_bytes(server.address);
     let change = Change { side: Side::Destination, address, port: server.port };
     let steer = steer::unrewritten(server);
@@ -95,13 +101,14 @@ fn to_backup(ip: &Ip, service: &Service) -> Result<(), End> {
 }
 
 #[inline(always)]
-fn to_client(ip: &Ip, quote: &Quote, endpoint: &'static Endpoint) -> Result<(), End> {
+fn to_client<F: Frame>(ip: &Ip, quote: &Quote, endpoint: &'static Endpoint) -> Result<(), End> {
     if maps::is_probe(quote.source, quote.source_port, quote.protocol) {
         return Err(Reason::OwnProbe.into());
     }
-    let origin = match steer::alone(endpoint) {
+    let inbound = hook::inbound::<F>(Side::Source);
+    let origin = match steer::alone(endpoint, inbound) {
         Some(origin) => origin,
-        None => flows::recall(quote.source, quote.source_port, quote.protocol, endpoint)?,
+        None => flows::recall(quote.source, quote.source_port, quote.protocol, endpoint, inbound)?,
     };
     steer::as_target(ip, quote.destination, endpoint, origin)
 }

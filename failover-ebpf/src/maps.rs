@@ -11,14 +11,22 @@ use aya_ebpf::{
 };
 use failover_common::{
     key::{EndpointKey, FlowKey, FragmentKey, HostKey, TCP, TunnelKey},
-    names::{FRAGMENT_SLOTS, PROBING},
+    names::{
+        FRAGMENT_SLOTS, INTERFACE_SLOTS, INTERFACES_END, LEAST_NEXT_HOPS, MOST_DISCOVERIES, PROBING,
+        REASON_SLOTS, SCATTERED,
+    },
+    observe::{Interest, Missed},
     trace::Trace,
-    value::{Availability, Counter, Endpoint, Flow, FragmentWay, Hosts, Origin, PortBitmap, Server, Service},
+    value::{
+        Availability, Counter, Endpoint, Flow, FragmentWay, Hosts, Origin, PortBitmap, Server, Service,
+        Station,
+    },
 };
 
 use crate::{
     forward::Fib,
-    hop::{self, NextHop},
+    hop::NextHop,
+    observe::View,
     parse::{
         icmp::Quote,
         ip::{Address, Ip},
@@ -79,9 +87,18 @@ pub static PROBES: HashMap<EndpointKey, u32> = HashMap::with_max_entries(64, 0);
 #[map]
 pub static TUNNELS: HashMap<TunnelKey, u32> = HashMap::with_max_entries(1, 0);
 
-/// Written by the daemon alone.
+/// Written by the daemon alone. A device that takes frames in several buffers has two places: that of its index, and
+/// that of its index with `SCATTERED`.
 #[map]
-pub static DEVICES: DevMapHash = DevMapHash::with_max_entries(256, 0);
+pub static DEVICES: DevMapHash = DevMapHash::with_max_entries(512, 0);
+
+/// Written by the daemon alone; an element is replaced whole (RCU).
+#[map]
+pub static STATIONS: HashMap<u32, Station> = HashMap::with_max_entries(256, 0);
+
+/// Written by the daemon alone; an element is replaced whole (RCU).
+#[map]
+pub static DISCOVERIES: HashMap<u32, EndpointKey> = HashMap::with_max_entries(MOST_DISCOVERIES, 0);
 
 /// Written by the daemon alone, one aligned 4-byte store each.
 #[map]
@@ -89,11 +106,25 @@ pub static EPOCH: Array<u32> = Array::with_max_entries(1, 0);
 
 /// Per CPU, and XDP does not interrupt itself on one CPU. Never pinned: each program finds its own.
 #[map]
-pub static NEXT_HOPS: PerCpuArray<NextHop> = PerCpuArray::with_max_entries(hop::SLOTS, 0);
+pub static NEXT_HOPS: PerCpuArray<NextHop> = PerCpuArray::with_max_entries(LEAST_NEXT_HOPS, 0);
 
 /// Per CPU, as above.
 #[map]
 pub static COUNTERS: PerCpuArray<Counter> = PerCpuArray::with_max_entries(4096, 0);
+
+/// Written by the daemon alone, one aligned word each: an interface's packets are counted in its slot, or, for the moment
+/// in which it is attached, in that of nobody.
+#[map]
+pub static INTERFACES: Array<u32> = Array::with_max_entries(INTERFACES_END, 0);
+
+/// Written and read by userspace alone.
+#[map]
+pub static INTERFACE_NAMES: Array<[u8; 16]> = Array::with_max_entries(INTERFACE_SLOTS, 0);
+
+/// Per CPU, as `COUNTERS`.
+#[map]
+pub static INTERFACE_COUNTERS: PerCpuArray<Counter> =
+    PerCpuArray::with_max_entries(INTERFACE_SLOTS * 2 * REASON_SLOTS, 0);
 
 /// The IP header of the packet that this CPU is at: the stack has no room for it. Per CPU, as above; in each visit it is
 /// written before it is read, and so are the two that follow.
@@ -117,6 +148,24 @@ pub static FIB: PerCpuArray<Fib> = PerCpuArray::with_max_entries(1, 0);
 #[map]
 pub static TRACE: PerCpuArray<Trace> = PerCpuArray::with_max_entries(1, 0);
 
+/// Written by the daemon alone, while somebody observes. A reader may see some words of the old wishes and some of the
+/// new ones: then a packet too many is shown, or one too few.
+#[map]
+pub static INTEREST: Array<Interest> = Array::with_max_entries(1, 0);
+
+/// Reserve and submit are the kernel's to order. The least that a ring can be: only the program that takes the attached
+/// one's place while somebody observes is loaded with a larger one.
+#[map]
+pub static SIGHTINGS: RingBuf = RingBuf::with_byte_size(4096, 0);
+
+/// Per CPU, as `COUNTERS`.
+#[map]
+pub static MISSED: PerCpuArray<Missed> = PerCpuArray::with_max_entries(1, 0);
+
+/// What is shown of the packet that this CPU is at. Per CPU, as above.
+#[map]
+pub static VIEW: PerCpuArray<View> = PerCpuArray::with_max_entries(1, 0);
+
 /// Stored by whichever CPU steers the first packet of a generation; two at once announce it twice, and the daemon
 /// keeps the first.
 #[map]
@@ -139,6 +188,14 @@ pub fn place<T>(map: &PerCpuArray<MaybeUninit<T>>) -> Option<&'static mut MaybeU
 pub fn fib() -> Option<&'static mut Fib> {
     // SAFETY: as in `place`; plain words, so that any bytes are valid.
     FIB.get_ptr_mut(0).map(|fib| unsafe { &mut *fib })
+}
+
+/// Has the frame leave by this device, where that takes redirected frames, or, where it lies in several buffers
+/// (`scattered`), such.
+#[inline(always)]
+pub fn redirect(ifindex: u32, scattered: bool) -> bool {
+    let place = if scattered { ifindex | SCATTERED } else { ifindex };
+    DEVICES.redirect(place, 0).is_ok()
 }
 
 /// Who serves `target`; the primary where the map has no such row.

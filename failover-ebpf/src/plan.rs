@@ -16,6 +16,7 @@ use crate::{
 /// ```text
 /// bits  0..16  the reason, never 0
 /// bits 16..18  what becomes of the packet: 0 it passes, 1 it is thrown away, 2 it is redirected
+/// bit  18      within a stage: it may still be a backup's packet, and end otherwise
 /// bits 32..64  target id; 0 where no target is concerned
 /// ```
 #[derive(Clone, Copy)]
@@ -31,6 +32,7 @@ impl From<Reason> for End {
 impl End {
     const DROP: u64 = 1 << 16;
     const REDIRECT: u64 = 2 << 16;
+    const ANOTHER_ONES: u64 = 1 << 18;
 
     /// A packet about `target` goes on to the kernel.
     #[inline(always)]
@@ -65,6 +67,24 @@ impl End {
             Some(bits) => Self(bits),
             None => Self(NonZeroU64::MIN),
         }
+    }
+
+    /// The packet may still be another one's than the target's.
+    #[inline(always)]
+    pub const fn or_another_ones(self) -> Self {
+        Self::new(self.0.get() | Self::ANOTHER_ONES)
+    }
+
+    /// Whether it may.
+    #[inline(always)]
+    pub const fn may_be_another_ones(self) -> bool {
+        self.0.get() & Self::ANOTHER_ONES != 0
+    }
+
+    /// It is not.
+    #[inline(always)]
+    pub const fn of_nobody_else(self) -> Self {
+        Self::new(self.0.get() & !Self::ANOTHER_ONES)
     }
 
     /// A visit's end, wherever it came.
@@ -104,6 +124,12 @@ impl End {
     pub const fn redirects(self) -> bool {
         self.0.get() & Self::REDIRECT != 0
     }
+
+    /// Whether it is a packet of a service or a backup.
+    #[inline(always)]
+    pub const fn is_about_a_server(self) -> bool {
+        self.reason() >= Reason::PrimaryServes as u32
+    }
 }
 
 /// Which end of the packet gets another address.
@@ -136,13 +162,15 @@ pub struct Plan {
     /// device takes no redirected frames, or VLAN tags change on the way. Where no route matches at all the FIB answers
     /// as for this very host (`NOT_FWDED`), and it is the kernel that finds out.
     pub hop: Option<&'static NextHop>,
+    /// Whether it is redirected: by this hop, or, on its way out, by the next hop that the FIB has named.
+    pub redirect: bool,
 }
 
 impl Plan {
     /// The plan was carried out, whole.
     #[inline(always)]
     pub fn done(&self) -> End {
-        self.done_as(match (self.wish.change.side, self.hop.is_some()) {
+        self.done_as(match (self.wish.change.side, self.redirect) {
             (Side::Destination, true) => Reason::Steered,
             (Side::Destination, false) => Reason::SteeredByKernel,
             (Side::Source, true) => Reason::Returned,
@@ -154,7 +182,7 @@ impl Plan {
     #[inline(always)]
     pub fn done_as(&self, reason: Reason) -> End {
         let target = self.wish.target;
-        if self.hop.is_some() { End::redirect(reason, target) } else { End::pass(reason, target) }
+        if self.redirect { End::redirect(reason, target) } else { End::pass(reason, target) }
     }
 
     /// It was not, and the packet must not leave.

@@ -1,37 +1,50 @@
 //! What is written down about a packet: counters, always; an event, when a target's first packet is steered.
 
-use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
+use aya_ebpf::{helpers::generated::bpf_ktime_get_ns, maps::PerCpuArray};
 use failover_common::{
     event::{Event, Kind},
-    names::REASON_SLOTS,
+    names::{REASON_SLOTS, ROLE_OBSERVER, ROLE_TWIN},
+    value::Counter,
 };
 
 use crate::{
     flows::now_seconds,
-    maps,
-    packet::Packet,
+    maps, observe,
+    packet::{Frame, Packet},
     parse::ip::Ip,
     plan::End,
     trace::{self, dry_run},
 };
 
-/// Counts the packet under its target and its reason.
+/// Counts the packet under its reason: at its interface, and, where it is about a target, under that.
 #[inline(always)]
-pub fn close(packet: &Packet, end: End) {
-    if dry_run() {
-        return trace::end(end);
+pub fn close(packet: &Packet<impl Frame>, end: End) {
+    match trace::role() {
+        ROLE_TWIN => return trace::end(end),
+        ROLE_OBSERVER => observe::show(packet, end),
+        _ => {}
     }
     let (target, reason) = (end.target(), end.reason());
-    if let Some(counter) = maps::COUNTERS.get_ptr_mut(target * REASON_SLOTS + reason) {
+    let slot = maps::INTERFACES.get(packet.device()).copied().unwrap_or(0);
+    let about = u32::from(target != 0);
+    count(packet, &maps::INTERFACE_COUNTERS, (slot * 2 + about) * REASON_SLOTS + reason);
+    if target != 0 {
+        count(packet, &maps::COUNTERS, target * REASON_SLOTS + reason);
+    }
+    #[cfg(feature = "packet-log")]
+    if target != 0 {
+        aya_log_ebpf::debug!(packet.frame(), "target {} reason {}", target, reason);
+    }
+}
+
+#[inline(always)]
+fn count(packet: &Packet<impl Frame>, counters: &PerCpuArray<Counter>, row: u32) {
+    if let Some(counter) = counters.get_ptr_mut(row) {
         // SAFETY: this CPU's own element; XDP does not interrupt itself on one CPU.
         unsafe {
             (*counter).packets += 1;
             (*counter).bytes += packet.len() as u64;
         }
-    }
-    #[cfg(feature = "packet-log")]
-    if target != 0 {
-        aya_log_ebpf::debug!(packet.xdp(), "target {} reason {}", target, reason);
     }
 }
 

@@ -1,10 +1,10 @@
 //! The writes. Addresses and ports never change without their checksums: the difference is gathered first, and the
 //! sums of all layers are patched with it (RFC 1624). Words are summed as they stand in memory.
 
-use failover_common::{checksum::Difference, key};
+use failover_common::checksum::Difference;
 
 use crate::{
-    packet::{OutOfBounds, Packet},
+    packet::{Frame, OutOfBounds, Packet},
     parse::{
         Family, eth,
         icmp::{self, Quote},
@@ -18,17 +18,23 @@ use crate::{
 /// A UDP or TCP packet: an address, a port, their sums. An error after the first write means that the packet must not
 /// leave; so for all three.
 #[inline(always)]
-pub fn segment(packet: &mut Packet, plan: &Plan, l4: &L4) -> Result<(), OutOfBounds> {
+pub fn segment(packet: &mut Packet<impl Frame>, plan: &Plan, l4: &L4) -> Result<(), OutOfBounds> {
     let addresses = outer(packet, plan)?;
     let ports = (l4.source, l4.destination);
-    let all = port(packet, l4.offset, ports, &plan.wish.change, addresses)?;
-    patch(packet, l4.checksum, |sum| transport(plan.ip.protocol, all, sum))?;
+    let port = port(packet, l4.offset, ports, &plan.wish.change)?;
+    packet.transport_sum(l4.checksum, plan.ip.protocol, addresses, port)?;
     hop(packet, plan, addresses)
+}
+
+/// The same, as a function of its own, because the stack has 512 bytes, and helpers want values in it.
+#[inline(never)]
+pub fn segment_apart(packet: &mut Packet<impl Frame>, plan: &Plan, l4: &L4) -> Result<(), OutOfBounds> {
+    segment(packet, plan, l4)
 }
 
 /// A fragment without ports: an address. The first fragment's checksum is that of the whole datagram.
 #[inline(always)]
-pub fn fragment(packet: &mut Packet, plan: &Plan) -> Result<(), OutOfBounds> {
+pub fn fragment(packet: &mut Packet<impl Frame>, plan: &Plan) -> Result<(), OutOfBounds> {
     let addresses = outer(packet, plan)?;
     hop(packet, plan, addresses)
 }
@@ -36,7 +42,7 @@ pub fn fragment(packet: &mut Packet, plan: &Plan) -> Result<(), OutOfBounds> {
 /// An ICMP error: an address, and that of the other end in the packet that it quotes. A function of its own, because
 /// the stack has 512 bytes.
 #[inline(never)]
-pub fn error(packet: &mut Packet, plan: &Plan, quote: &Quote) -> Result<(), OutOfBounds> {
+pub fn error(packet: &mut Packet<impl Frame>, plan: &Plan, quote: &Quote) -> Result<(), OutOfBounds> {
     let (ip, change) = (plan.ip, &plan.wish.change);
     // A router on the way speaks for itself, and keeps its address.
     let speaks_for_itself = matches!(change.side, Side::Source) && ip.source != quote.destination;
@@ -54,7 +60,7 @@ pub fn error(packet: &mut Packet, plan: &Plan, quote: &Quote) -> Result<(), OutO
 
 /// The address in the IP header.
 #[inline(always)]
-fn outer(packet: &mut Packet, plan: &Plan) -> Result<Difference, OutOfBounds> {
+fn outer(packet: &mut Packet<impl Frame>, plan: &Plan) -> Result<Difference, OutOfBounds> {
     let (ip, change) = (plan.ip, &plan.wish.change);
     let (at, old) = match change.side {
         Side::Destination => (ip.destination_at(), ip.destination),
@@ -66,7 +72,7 @@ fn outer(packet: &mut Packet, plan: &Plan) -> Result<Difference, OutOfBounds> {
 /// The packet inside an error; `all` and everything that has changed in it.
 #[inline(always)]
 fn quoted(
-    packet: &mut Packet,
+    packet: &mut Packet<impl Frame>,
     family: Family,
     quote: &Quote,
     inner: &Change,
@@ -82,14 +88,14 @@ fn quoted(
     };
     let addresses = address(packet, family, at, old, inner.address)?;
     let ports = (quote.source_port, quote.destination_port);
-    let segment = port(packet, quote.l4, ports, inner, addresses)?;
+    let segment = addresses.and(port(packet, quote.l4, ports, inner)?);
     let mut all = all.and(segment);
     if let Family::V4 = family {
         let (old, new) = patch(packet, quote.offset + ipv4::CHECKSUM, |sum| addresses.apply(sum))?;
         all = all.word(old, new);
     }
     if let Some(at) = quote.checksum {
-        let (old, new) = patch(packet, at, |sum| transport(quote.protocol, segment, sum))?;
+        let (old, new) = patch(packet, at, |sum| segment.apply_transport(quote.protocol, sum))?;
         all = all.word(old, new);
     }
     Ok(all)
@@ -97,7 +103,7 @@ fn quoted(
 
 /// One hop further: hop limit and MAC addresses, where it is not the kernel that forwards, and IPv4's checksum.
 #[inline(always)]
-fn hop(packet: &mut Packet, plan: &Plan, addresses: Difference) -> Result<(), OutOfBounds> {
+fn hop(packet: &mut Packet<impl Frame>, plan: &Plan, addresses: Difference) -> Result<(), OutOfBounds> {
     let ip = plan.ip;
     let mut header = addresses;
     if let Some(hop) = plan.hop {
@@ -112,7 +118,7 @@ fn hop(packet: &mut Packet, plan: &Plan, addresses: Difference) -> Result<(), Ou
         header = header.word(u16::from_ne_bytes(old), u16::from_ne_bytes(new));
     }
     if let Family::V4 = ip.family {
-        patch(packet, ip.offset + ipv4::CHECKSUM, |sum| header.apply(sum))?;
+        packet.header_sum(ip.offset + ipv4::CHECKSUM, header)?;
     }
     Ok(())
 }
@@ -120,7 +126,7 @@ fn hop(packet: &mut Packet, plan: &Plan, addresses: Difference) -> Result<(), Ou
 /// Writes an address.
 #[inline(always)]
 fn address(
-    packet: &mut Packet,
+    packet: &mut Packet<impl Frame>,
     family: Family,
     at: usize,
     old: Address,
@@ -150,28 +156,26 @@ pub fn halves(word: u32) -> [u16; 2] {
 /// Writes a port of the header at `at`, whose ports (source, destination) are `old`.
 #[inline(always)]
 fn port(
-    packet: &mut Packet,
+    packet: &mut Packet<impl Frame>,
     at: usize,
     old: (u16, u16),
     change: &Change,
-    difference: Difference,
 ) -> Result<Difference, OutOfBounds> {
     let (offset, old) = match change.side {
         Side::Destination => (l4::DESTINATION, old.1),
         Side::Source => (l4::SOURCE, old.0),
     };
     packet.write(at + offset, change.port)?;
-    Ok(difference.word(old.to_be(), u16::from_ne_bytes(change.port)))
+    Ok(Difference::none().word(old.to_be(), u16::from_ne_bytes(change.port)))
 }
 
+/// Changes a checksum in a quote, or of ICMP, at `at`; what it was and is.
 #[inline(always)]
-fn transport(protocol: u8, difference: Difference, sum: u16) -> u16 {
-    if protocol == key::UDP { difference.apply_udp(sum) } else { difference.apply(sum) }
-}
-
-/// Changes the checksum at `at`; what it was and is.
-#[inline(always)]
-fn patch(packet: &mut Packet, at: usize, change: impl FnOnce(u16) -> u16) -> Result<(u16, u16), OutOfBounds> {
+fn patch(
+    packet: &mut Packet<impl Frame>,
+    at: usize,
+    change: impl FnOnce(u16) -> u16,
+) -> Result<(u16, u16), OutOfBounds> {
     let [old] = packet.read::<[u16; 1]>(at)?;
     let new = change(old);
     packet.write(at, [new])?;

@@ -1,6 +1,7 @@
 //! The two ways: to a service whose primary is away, and back from the backup.
 
 use failover_common::{
+    key::TCP,
     names::MAX_BACKUPS,
     reason::Reason,
     trace::Trace,
@@ -8,8 +9,11 @@ use failover_common::{
 };
 
 use crate::{
-    flows,
+    drain,
+    flows::{self, Terms},
+    hook,
     maps::{self, availability, is_own_host},
+    packet::Frame,
     parse::{
         ip::{Address, Ip},
         l4::L4,
@@ -18,32 +22,40 @@ use crate::{
     trace,
 };
 
-/// Servers with these flags leave nothing to be remembered.
-const FORGETFUL: u16 = Server::DEDICATED | Server::L2 | Server::IPIP;
+/// As [`Availability::NOBODY`].
+const NOBODY: u32 = Availability::NOBODY as u32;
 
 /// A packet to a target's service: to the backup, where one serves.
 #[inline(always)]
-pub fn to_service(ip: &Ip, l4: &L4, service: &Service) -> Result<(), End> {
-    let (server, generation) = match server(ip, service) {
+pub fn to_service<F: Frame>(ip: &Ip, l4: &L4, service: &Service) -> Result<(), End> {
+    let (server, now) = match server(ip, service, |now| drain::server(ip, l4, service, now)) {
         Err(stop) if stop.reason() == Reason::PrimaryServes as u32 => {
             remember_own(ip, l4, service)?;
             return Err(stop);
         }
         found => found?,
     };
+    let dedicated = server.flags & Server::DEDICATED != 0;
+    // The way back of a dedicated backup needs no memory, but failback does.
+    let pinned = ip.protocol == TCP && (service.flags & Service::PIN_FLOWS != 0 || now.keeper() != 0);
+    let steer = unrewritten(server);
     let wish = Wish {
         target: service.target,
-        generation,
+        generation: now.generation(),
         change: Change {
             side: Side::Destination,
             address: Address::from_bytes(server.address),
             port: server.port,
         },
         // A dedicated server needs no way back, and one that carries the target's address gets none.
-        endpoint: if server.flags & FORGETFUL == 0 { server.endpoint } else { 0 },
+        endpoint: if steer == 0 && (!dedicated || pinned || hook::inbound::<F>(Side::Destination)) {
+            server.endpoint
+        } else {
+            0
+        },
         service: service.service,
         exclusive: server.flags & Server::EXCLUSIVE != 0,
-        steer: unrewritten(server),
+        steer,
     };
     wish.keep()
 }
@@ -54,9 +66,14 @@ pub fn unrewritten(server: &Server) -> u32 {
     u32::from(server.flags & (Server::L2 | Server::IPIP))
 }
 
-/// The backup that serves `service` now, for a packet that goes there, and the availability's generation.
+/// The backup that serves `service` now, for a packet that goes there, and the availability; `drained` says which server
+/// it is while the target drains.
 #[inline(always)]
-pub fn server(ip: &Ip, service: &Service) -> Result<(&'static Server, u32), End> {
+pub fn server(
+    ip: &Ip,
+    service: &Service,
+    drained: impl FnOnce(Availability) -> u32,
+) -> Result<(&'static Server, Availability), End> {
     let pass = |reason| End::pass(reason, service.target);
     let now = availability(service.target);
     trace::note(|trace| {
@@ -64,40 +81,53 @@ pub fn server(ip: &Ip, service: &Service) -> Result<(&'static Server, u32), End>
         trace.service_target = service.target;
         trace.availability = now.0;
     });
-    match now.serving() {
+    let serving = if now.keeper() == 0 {
+        u32::from(now.serving())
+    } else {
+        trace::known(Trace::DRAINS);
+        drained(now)
+    };
+    match serving {
         0 => return Err(pass(Reason::PrimaryServes)),
-        Availability::NOBODY => return Err(End::drop(Reason::NobodyServes, service.target)),
+        NOBODY => return Err(End::drop(Reason::NobodyServes, service.target)),
         _ => {}
     }
     if is_own_host(ip.source, service.target, service.hosts) {
         return Err(pass(Reason::BetweenServers));
     }
-    let row = service.service.wrapping_mul(MAX_BACKUPS) + u32::from(now.serving()) - 1;
+    let row = service.service.wrapping_mul(MAX_BACKUPS) + serving.wrapping_sub(1);
     let server = maps::SERVERS.get(row).filter(|server| server.endpoint != 0);
     // A backup without an address of this IP version has an empty place; only an envelope may be of the other one.
     let server = server
         .filter(|server| ip.speaks(&Address::from_bytes(server.address)) || server.flags & Server::IPIP != 0)
         .ok_or(pass(Reason::NoEndpoint))?;
-    Ok((server, now.generation()))
+    Ok((server, now))
 }
 
 /// A packet from a backup: under the target's address, where one was asked.
 #[inline(always)]
-pub fn from_backup(ip: &Ip, l4: &L4, endpoint: &'static Endpoint) -> Result<(), End> {
+pub fn from_backup<F: Frame>(ip: &Ip, l4: &L4, endpoint: &'static Endpoint) -> Result<(), End> {
     if maps::is_probe(ip.destination, l4.destination, ip.protocol) {
         return Err(Reason::OwnProbe.into());
     }
-    let origin = match alone(endpoint) {
-        Some(origin) => origin,
-        None => flows::answered(ip, l4, endpoint)?,
+    let inbound = hook::inbound::<F>(Side::Source);
+    let origin = match alone(endpoint, inbound) {
+        Some(origin) => {
+            if ip.protocol == TCP && endpoint.flags & Endpoint::PIN_FLOWS != 0 {
+                // What was answered is kept.
+                let _ = flows::answered(ip, l4, endpoint, inbound);
+            }
+            origin
+        }
+        None => flows::answered(ip, l4, endpoint, inbound)?,
     };
     as_target(ip, ip.source, endpoint, origin)
 }
 
-/// Whom a dedicated endpoint's host stands in for.
+/// Whom a dedicated endpoint's host stands in for; `inbound`, only flows that are known are turned back.
 #[inline(always)]
-pub fn alone(endpoint: &'static Endpoint) -> Option<&'static Origin> {
-    if endpoint.flags & Endpoint::DEDICATED == 0 {
+pub fn alone(endpoint: &'static Endpoint, inbound: bool) -> Option<&'static Origin> {
+    if inbound || endpoint.flags & Endpoint::DEDICATED == 0 {
         return None;
     }
     trace::known(Trace::DEDICATED);
@@ -123,12 +153,13 @@ pub fn as_target(ip: &Ip, backup: Address, endpoint: &Endpoint, origin: &Origin)
 
 /// Remembers the way back of a packet that is about to be steered.
 #[inline(always)]
-pub fn remember(ip: &Ip, l4: &L4, wish: &Wish) -> Result<(), End> {
+pub fn remember<F: Frame>(ip: &Ip, l4: &L4, wish: &Wish) -> Result<(), End> {
     if wish.endpoint == 0 {
         return Ok(());
     }
     let full = |flows::Full| End::pass(Reason::FlowTableFull, wish.target);
-    flows::remember(ip, l4, wish.endpoint, wish.service, wish.exclusive).map_err(full)
+    let terms = Terms { exclusive: wish.exclusive, inbound: hook::inbound::<F>(Side::Destination) };
+    flows::remember(ip, l4, wish.endpoint, wish.service, terms.bits()).map_err(full)
 }
 
 /// A target that is also another target's backup: its own clients' flows are noted as its own, or an answer to them
@@ -139,5 +170,6 @@ fn remember_own(ip: &Ip, l4: &L4, service: &Service) -> Result<(), End> {
         return Ok(());
     }
     let full = |flows::Full| End::pass(Reason::FlowTableFull, service.target);
-    flows::remember(ip, l4, service.endpoint, service.service, false).map_err(full)
+    let terms = Terms { exclusive: false, inbound: false };
+    flows::remember(ip, l4, service.endpoint, service.service, terms.bits()).map_err(full)
 }

@@ -10,7 +10,7 @@ use failover_common::{checksum::fold, key, reason::Reason};
 use crate::{
     encap::{Header, addresses, as_header, link_layer},
     forward::{self, Hop, Question},
-    maps,
+    maps, observe,
     packet::{OutOfBounds, Packet},
     parse::{
         Family,
@@ -42,7 +42,7 @@ pub fn too_big(
     wish: &'static Wish,
     envelope: usize,
 ) -> End {
-    match answer(packet, link, ip, envelope) {
+    match answer(packet, link, ip, wish.target, envelope) {
         Ok(true) => End::redirect(Reason::SenderTold, wish.target),
         Ok(false) => End::pass(Reason::SenderTold, wish.target),
         Err(Reason::HalfWritten) => End::drop(Reason::HalfWritten, wish.target),
@@ -52,13 +52,19 @@ pub fn too_big(
 
 /// Whether it can be redirected; else the kernel routes it.
 #[inline(always)]
-fn answer(packet: &mut Packet, link: &Link, ip: &'static Ip, envelope: usize) -> Result<bool, Reason> {
+fn answer(
+    packet: &mut Packet,
+    link: &Link,
+    ip: &'static Ip,
+    target: u32,
+    envelope: usize,
+) -> Result<bool, Reason> {
     // RFC 1122 §3.2.2, RFC 4443 §2.4: never about an error, nor a later fragment.
     let error = ip.protocol == key::ICMP || ip.protocol == key::ICMPV6;
     if error || matches!(ip.fragment, Fragment::Following(_)) {
         return Err(Reason::TooBig);
     }
-    let carries = usize::from(maps::fib().ok_or(Reason::TooBig)?.total_len);
+    let carries = usize::from(maps::fib().ok_or(Reason::TooBig)?.mtu());
     let mtu = carries.saturating_sub(envelope);
     let (least, quoted, header) = match ip.family {
         Family::V4 => (LEAST_MTU_V4, QUOTED_V4, ipv4::LEN),
@@ -73,11 +79,15 @@ fn answer(packet: &mut Packet, link: &Link, ip: &'static Ip, envelope: usize) ->
     };
     let (from, to, total_len) = (ip.destination, ip.source, header + ICMP_LEN + quoted);
     let question = Question { from: Some(from), to, flow, protocol, total_len };
-    let redirect = match forward::find(packet, link, &question) {
+    let redirect = match forward::find(packet, link, ip, &question) {
         Hop::Redirect => true,
         Hop::Kernel => false,
         Hop::TooNarrow | Hop::Nowhere => return Err(Reason::TooBig),
     };
+    observe::before(packet, target, || match (redirect, maps::fib()) {
+        (true, Some(fib)) => fib.ifindex,
+        _ => 0,
+    });
     packet.grow(header + ICMP_LEN).map_err(|OutOfBounds| Reason::TooBig)?;
     write(packet, ip, &question, mtu as u16, redirect).map_err(|OutOfBounds| Reason::HalfWritten)?;
     Ok(redirect)

@@ -7,7 +7,11 @@
 
 use core::ptr;
 
-use failover_common::{trace::Trace, value::Server};
+use failover_common::{
+    names::{ROLE_ATTACHED, ROLE_TWIN},
+    trace::Trace,
+    value::Server,
+};
 
 use crate::{
     maps,
@@ -15,15 +19,21 @@ use crate::{
     plan::{Change, End, Side, Wish},
 };
 
-/// Set by the loader, before the verifier looks at it.
+/// Set by the loader, before the verifier looks at it: a `ROLE_…`.
 #[unsafe(no_mangle)]
-static DRY_RUN: u8 = 0;
+static ROLE: u8 = ROLE_ATTACHED;
+
+/// What this program is for.
+#[inline(always)]
+pub fn role() -> u8 {
+    // SAFETY: a live static; the load is volatile because it is the loader that gives it its value.
+    unsafe { ptr::read_volatile(&raw const ROLE) }
+}
 
 /// Whether nothing may be written that outlives the visit.
 #[inline(always)]
 pub fn dry_run() -> bool {
-    // SAFETY: a live static; the load is volatile because it is the loader that gives it its value.
-    (unsafe { ptr::read_volatile(&raw const DRY_RUN) }) != 0
+    role() == ROLE_TWIN
 }
 
 /// Notes something, if this is the twin.

@@ -10,10 +10,14 @@
 //! the last decisions, and the next daemon adopts them. So does a death of any other kind.
 
 mod core;
+mod discovery;
 mod fleet;
 mod kernel_events;
 mod lived;
+mod observe;
 mod reload;
+mod remembered;
+mod sighting;
 mod start;
 mod status;
 mod targets;

@@ -14,6 +14,9 @@ use anyhow::{Context as _, Result};
 
 use crate::{netns::Namespace, sip};
 
+/// A request of more bytes is answered with as many: two pages.
+const LARGE: usize = 4096;
+
 /// A running responder. Dropping it closes its socket.
 #[derive(Debug)]
 pub struct Responder {
@@ -59,12 +62,16 @@ impl Drop for Responder {
 }
 
 fn answer(socket: &UdpSocket, label: &str, end: &AtomicBool, answered: &AtomicU64) {
-    let mut buffer = [0; 4096];
+    let mut buffer = vec![0; 1 << 16];
     while !end.load(Ordering::Relaxed) {
         // A time-out, or an ICMP error about an earlier answer: neither ends a server.
         let Ok((length, from)) = socket.recv_from(&mut buffer) else { continue };
         let request = String::from_utf8_lossy(&buffer[..length]);
-        let extra = format!("Server: {label}\r\nX-Source: {from}\r\n");
+        let mut extra = format!("Server: {label}\r\nX-Source: {from}\r\nX-Length: {length}\r\n");
+        if length > LARGE {
+            // What came large goes back large.
+            extra = format!("{extra}X-Padding: {}\r\n", "x".repeat(length));
+        }
         let Some(response) = sip::response(&request, "200 OK", &extra) else { continue };
         if socket.send_to(response.as_bytes(), from).is_ok() {
             answered.fetch_add(1, Ordering::Relaxed);

@@ -20,6 +20,10 @@ pub const QUICK_PROBE: &str =
 pub struct Settings {
     /// `[router] interfaces`.
     pub interfaces: Vec<String>,
+    /// Those of them that have `mode = "generic"`.
+    pub generic: Vec<String>,
+    /// The `mode` of each.
+    pub mode: &'static str,
     /// `[router] control_socket`.
     pub control_socket: PathBuf,
     /// `[router] state_dir`.
@@ -28,6 +32,8 @@ pub struct Settings {
     pub bpffs_dir: PathBuf,
     /// `[router] max_flows`, where it is not the default.
     pub max_flows: Option<u32>,
+    /// `[router] forward = "kernel"`.
+    pub kernel_forwards: bool,
     /// `[defaults] probe`, a TOML value.
     pub probe: String,
     /// In the order of the file.
@@ -51,7 +57,7 @@ pub struct Target {
     pub dedicated: bool,
     /// The primary's and the backup's IPv6 addresses, where they have some.
     pub ipv6: Option<(Ipv6Addr, Ipv6Addr)>,
-    /// `failback = "manual"`.
+    /// `failback = "manual"`; else `"immediate"`.
     pub manual_failback: bool,
     /// `steer`.
     pub steer: String,
@@ -125,10 +131,13 @@ impl Settings {
     pub fn empty(lab: &Lab) -> Self {
         Self {
             interfaces: lab.interfaces().map(str::to_owned).to_vec(),
+            generic: Vec::new(),
+            mode: "auto",
             control_socket: lab.dir().join("control.sock"),
             state_dir: lab.dir().join("state"),
             bpffs_dir: lab.bpffs_dir(),
             max_flows: None,
+            kernel_forwards: false,
             probe: PROBE.to_owned(),
             targets: Vec::new(),
         }
@@ -162,12 +171,20 @@ impl Settings {
 impl std::fmt::Display for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "[router]")?;
-        writeln!(f, "interfaces     = {:?}", self.interfaces)?;
+        let interface = |name: &String| {
+            let mode = if self.generic.contains(name) { "generic" } else { self.mode };
+            format!("{{ name = {name:?}, mode = \"{mode}\" }}")
+        };
+        let interfaces: Vec<_> = self.interfaces.iter().map(interface).collect();
+        writeln!(f, "interfaces     = [{}]", interfaces.join(", "))?;
         writeln!(f, "control_socket = \"{}\"", self.control_socket.display())?;
         writeln!(f, "state_dir      = \"{}\"", self.state_dir.display())?;
         writeln!(f, "bpffs_dir      = \"{}\"", self.bpffs_dir.display())?;
         if let Some(flows) = self.max_flows {
             writeln!(f, "max_flows      = {flows}")?;
+        }
+        if self.kernel_forwards {
+            writeln!(f, "forward        = \"kernel\"")?;
         }
         writeln!(f, "\n[defaults]\nprobe = {}", self.probe)?;
         for target in &self.targets {
@@ -188,10 +205,9 @@ impl Target {
             None => (String::new(), String::new()),
         };
         let _ = writeln!(text, "address  = [\"{}\"{primary}]", self.address);
-        let _ = writeln!(text, "services = {}\nsteer    = {:?}", self.services, self.steer);
-        if self.manual_failback {
-            let _ = writeln!(text, "failback = \"manual\"");
-        }
+        let failback = if self.manual_failback { "manual" } else { "immediate" };
+        let (services, steer) = (&self.services, &self.steer);
+        let _ = writeln!(text, "services = {services}\nsteer    = {steer:?}\nfailback = \"{failback}\"");
         let _ = writeln!(text, "[[target.backup]]");
         let _ = writeln!(text, "name      = \"{}-backup\"", self.name);
         let _ = match self.backup_alone_at {

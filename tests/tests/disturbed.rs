@@ -117,26 +117,26 @@ fn flood(lab: &Lab, count: u32, rate: u32) -> Result<()> {
 fn packet(kind: u32, dice: &mut Dice) -> Vec<u8> {
     const MORE_FRAGMENTS: u8 = 0x20;
     let random = dice.word();
-    let [a, b, c, d, e, f, ..] = random.to_be_bytes();
-    let source = Ipv4Addr::new(10, 200, a, b);
-    let port = u16::from_be_bytes([c, d | 1]);
+    let word = random.to_be_bytes();
+    let source = Ipv4Addr::new(10, 200, word[0], word[1]);
+    let from = u16::from_be_bytes([word[2], word[3] | 1]);
     match kind % 4 {
-        0 => frames::ipv4(source, PRIMARY, 17, &[], &frames::udp(port, 5060, b"\r\n\r\n")),
+        0 => frames::ipv4(source, PRIMARY, 17, &[], &frames::udp(from, 5060, b"\r\n\r\n")),
         1 => {
-            let mut syn = [&port.to_be_bytes()[..], &5060_u16.to_be_bytes(), &random.to_be_bytes()].concat();
+            let mut syn = [&from.to_be_bytes()[..], &5060_u16.to_be_bytes(), &word].concat();
             syn.extend([0x50, 0x02, 0xff, 0xff, 0, 0, 0, 0]);
             frames::ipv4(source, PRIMARY, 6, &[], &syn)
         }
         2 => {
-            let mut part = frames::ipv4(source, PRIMARY, 17, &[], &frames::udp(port, 5060, &[b'.'; 64]));
-            part[4..6].copy_from_slice(&[e, f]);
-            (part[6], part[7]) = if e & 1 == 0 { (MORE_FRAGMENTS, 0) } else { (0, 8) };
-            frames::seal_ipv4(&mut part);
-            part
+            let mut piece = frames::ipv4(source, PRIMARY, 17, &[], &frames::udp(from, 5060, &[b'.'; 64]));
+            piece[4..6].copy_from_slice(&word[4..6]);
+            (piece[6], piece[7]) = if word[4] & 1 == 0 { (MORE_FRAGMENTS, 0) } else { (0, 8) };
+            frames::seal_ipv4(&mut piece);
+            piece
         }
         _ => {
-            let mut noise = frames::ipv4(source, PRIMARY, f, &[], &random.to_be_bytes().repeat(4));
-            noise[usize::from(e) % 20] = d;
+            let mut noise = frames::ipv4(source, PRIMARY, word[5], &[], &word.repeat(4));
+            noise[usize::from(word[4]) % 20] = word[3];
             noise
         }
     }

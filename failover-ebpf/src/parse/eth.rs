@@ -3,7 +3,7 @@
 use failover_common::reason::Reason;
 
 use super::Family;
-use crate::packet::Packet;
+use crate::packet::{Frame, Packet};
 
 /// Where the destination MAC address stands.
 pub const DESTINATION: usize = 0;
@@ -18,6 +18,9 @@ pub const TAG_LEN: usize = 4;
 const MOST_TAGS: usize = 2;
 /// In the first byte of a destination address: a group of stations, broadcast included (IEEE 802).
 const GROUP: u8 = 0x01;
+
+/// Of 224.0.1.41, where a phone asks for any gatekeeper (RFC 1112 §6.4).
+const DISCOVERY: [u8; 6] = [0x01, 0x00, 0x5e, 0x00, 0x01, 0x29];
 
 /// The EtherType of IPv4.
 pub const IPV4: u16 = 0x0800;
@@ -36,11 +39,13 @@ pub struct Link {
     pub family: Family,
     /// Whether there are VLAN tags before it.
     pub tagged: bool,
+    /// Whether it goes to the group in which phones ask for any gatekeeper, or to another that shares its address.
+    pub discovery: bool,
 }
 
-/// A frame to one station, with IP in it.
+/// A frame to one station, or to those that answer a discovery, with IP in it.
 #[inline(always)]
-pub fn link(packet: &Packet) -> Result<Link, Reason> {
+pub fn link(packet: &Packet<impl Frame>) -> Result<Link, Reason> {
     let mut at = ETHERTYPE;
     let mut ethertype = word(packet, at)?;
     for _ in 0..MOST_TAGS {
@@ -57,13 +62,19 @@ pub fn link(packet: &Packet) -> Result<Link, Reason> {
         _ => return Err(Reason::NotIp),
     };
     let [first, _]: [u8; 2] = packet.read(DESTINATION).map_err(|_| Reason::Truncated)?;
-    if first & GROUP != 0 {
+    let discovery = first & GROUP != 0;
+    if discovery && (family == Family::V6 || !is_discovery(packet)) {
         return Err(Reason::LinkBroadcast);
     }
-    Ok(Link { payload: at + 2, family, tagged: at != ETHERTYPE })
+    Ok(Link { payload: at + 2, family, tagged: at != ETHERTYPE, discovery })
 }
 
 #[inline(always)]
-fn word(packet: &Packet, at: usize) -> Result<u16, Reason> {
+fn is_discovery(packet: &Packet<impl Frame>) -> bool {
+    packet.read::<[u8; 6]>(DESTINATION).is_ok_and(|to| to == DISCOVERY)
+}
+
+#[inline(always)]
+fn word(packet: &Packet<impl Frame>, at: usize) -> Result<u16, Reason> {
     packet.read(at).map(u16::from_be_bytes).map_err(|_| Reason::Truncated)
 }

@@ -5,7 +5,7 @@
 
 use failover_common::key;
 
-use crate::packet::Packet;
+use crate::packet::{Frame, Packet};
 
 const ETHERTYPE: usize = 6;
 const IPV4: u16 = 0x0800_u16.to_be();
@@ -15,7 +15,7 @@ const FRAGMENT: u16 = 0x3fff_u16.to_be();
 
 /// Protocol, source and destination port (host order); `None`: it needs a closer look.
 #[inline(always)]
-pub fn ports(packet: &Packet) -> Option<(u8, u16, u16)> {
+pub fn ports(packet: &Packet<impl Frame>) -> Option<(u8, u16, u16)> {
     // In words, from the beginning of the frame.
     let frame: [u16; 19] = packet.read(0).ok()?;
     match frame[ETHERTYPE] {

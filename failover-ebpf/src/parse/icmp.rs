@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     maps,
-    packet::{OutOfBounds, Packet},
+    packet::{Frame, OutOfBounds, Packet},
     plan::End,
 };
 
@@ -43,7 +43,7 @@ pub struct Quote {
 /// Writes down the packet that the error behind `ip` is about; an ICMP message that is no error is not ours. A function of its own,
 /// because the stack has 512 bytes.
 #[inline(never)]
-pub fn quote(packet: &Packet, ip: &Ip) -> Result<(), End> {
+pub fn quote(packet: &Packet<impl Frame>, ip: &Ip) -> Result<(), End> {
     let Fragment::Whole = ip.fragment else { return Err(Reason::Fragment.into()) };
     let [kind, _]: [u8; 2] = packet.read(ip.payload).map_err(|OutOfBounds| Reason::Truncated)?;
     if !is_error(ip.family, kind) {
@@ -91,7 +91,7 @@ const fn is_error(family: Family, kind: u8) -> bool {
 /// The header's length, the protocol, source and destination. One with options, or of a later fragment, has no ports
 /// at a known place.
 #[inline(always)]
-fn v4(packet: &Packet, offset: usize) -> Result<(usize, u8, Address, Address), Reason> {
+fn v4(packet: &Packet<impl Frame>, offset: usize) -> Result<(usize, u8, Address, Address), Reason> {
     let header: [u16; 10] = packet.read(offset).map_err(|OutOfBounds| Reason::Truncated)?;
     let [version_ihl, _] = header[0].to_ne_bytes();
     if version_ihl != 0x45 || u16::from_be(header[3]) & 0x1fff != 0 {
@@ -104,7 +104,7 @@ fn v4(packet: &Packet, offset: usize) -> Result<(usize, u8, Address, Address), R
 
 /// The same; one with extension headers is none of ours.
 #[inline(always)]
-fn v6(packet: &Packet, offset: usize) -> Result<(usize, u8, Address, Address), Reason> {
+fn v6(packet: &Packet<impl Frame>, offset: usize) -> Result<(usize, u8, Address, Address), Reason> {
     let header: [u16; 20] = packet.read(offset).map_err(|OutOfBounds| Reason::Truncated)?;
     let [version, _] = header[0].to_ne_bytes();
     if version >> 4 != 6 {

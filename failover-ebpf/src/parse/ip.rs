@@ -3,7 +3,12 @@
 use failover_common::reason::Reason;
 
 use super::{Family, eth::Link, ipv4, ipv6};
-use crate::{maps, packet::Packet};
+use crate::{
+    classify::Ports,
+    discovery::FRESH,
+    maps,
+    packet::{Frame, Packet},
+};
 
 /// An address, in words of memory (network order); IPv4 is written IPv4-mapped. Words, because the compiler would keep
 /// each byte of an array of bytes in a register or a stack slot of its own.
@@ -70,6 +75,10 @@ pub struct Ip {
     pub divisible: bool,
     /// Whether every router on the way has to look into it (RFC 8200 §4.3): it is the kernel that forwards it.
     pub hop_by_hop: bool,
+    /// Whether it may be a gatekeeper discovery: it came to their group's Ethernet address.
+    pub discovery: bool,
+    /// Which of the ports are signalling ports, if a glance has told.
+    pub ports: Ports,
 }
 
 /// Which part of a datagram a packet is.
@@ -86,14 +95,20 @@ pub enum Fragment {
 /// Parses the header behind `link`, into this CPU's own memory: the stack has 512 bytes, and what is parsed is needed
 /// until the packet leaves.
 #[inline(always)]
-pub fn ip(packet: &Packet, link: &Link) -> Result<&'static Ip, Reason> {
+pub fn ip(packet: &Packet<impl Frame>, link: &Link, ports: Ports) -> Result<&'static Ip, Reason> {
     let slot = maps::place(&maps::IP).ok_or(Reason::Truncated)?;
     match link.family {
         Family::V4 => ipv4::parse(packet, link.payload, slot)?,
         Family::V6 => ipv6::parse(packet, link.payload, slot)?,
     }
     // SAFETY: either parser has written it whole.
-    Ok(unsafe { slot.assume_init_ref() })
+    let ip = unsafe { slot.assume_init_mut() };
+    ip.ports = ports;
+    ip.discovery = link.discovery;
+    if ip.discovery {
+        ip.hop_limit = FRESH;
+    }
+    Ok(ip)
 }
 
 impl Ip {

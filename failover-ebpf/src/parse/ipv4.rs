@@ -8,7 +8,10 @@ use super::{
     Family,
     ip::{Address, Fragment, Ip},
 };
-use crate::packet::{OutOfBounds, Packet};
+use crate::{
+    classify::Ports,
+    packet::{Frame, OutOfBounds, Packet},
+};
 
 /// Offset of the time to live; the protocol is behind it.
 pub const TTL: usize = 8;
@@ -25,9 +28,10 @@ const DONT_FRAGMENT: u16 = 0x4000;
 const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1fff;
 
-/// Parses the header at `offset`; a UDP, TCP or ICMP packet without options goes `into` its place.
-#[inline(always)]
-pub fn parse(packet: &Packet, offset: usize, into: &mut MaybeUninit<Ip>) -> Result<(), Reason> {
+/// Parses the header at `offset`; a UDP, TCP or ICMP packet without options goes `into` its place. A function of its own,
+/// because the stack has 512 bytes.
+#[inline(never)]
+pub fn parse(packet: &Packet<impl Frame>, offset: usize, into: &mut MaybeUninit<Ip>) -> Result<(), Reason> {
     let header: [u16; 10] = packet.read(offset).map_err(|OutOfBounds| Reason::Truncated)?;
     let [version_ihl, tos] = header[0].to_ne_bytes();
     let [ttl, protocol] = header[4].to_ne_bytes();
@@ -40,7 +44,7 @@ pub fn parse(packet: &Packet, offset: usize, into: &mut MaybeUninit<Ip>) -> Resu
     if total_len < LEN {
         return Err(Reason::MalformedIp);
     }
-    if offset + total_len > packet.len() {
+    if !packet.holds(offset + total_len) {
         return Err(Reason::Truncated);
     }
     if protocol != key::UDP && protocol != key::TCP && protocol != key::ICMP {
@@ -67,6 +71,8 @@ pub fn parse(packet: &Packet, offset: usize, into: &mut MaybeUninit<Ip>) -> Resu
         fragment,
         divisible: flags & DONT_FRAGMENT == 0,
         hop_by_hop: false,
+        discovery: false,
+        ports: Ports::UNKNOWN,
     });
     Ok(())
 }

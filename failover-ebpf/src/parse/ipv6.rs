@@ -8,7 +8,10 @@ use super::{
     Family,
     ip::{Address, Fragment, Ip},
 };
-use crate::packet::{OutOfBounds, Packet};
+use crate::{
+    classify::Ports,
+    packet::{Frame, OutOfBounds, Packet},
+};
 
 /// Offset of the next header's number; the hop limit is behind it.
 pub const NEXT_HEADER: usize = 6;
@@ -41,14 +44,14 @@ struct Walk {
 /// Parses the header at `offset`, and its extension headers; a UDP, TCP or ICMPv6 packet goes `into` its place. A
 /// function of its own, because the stack has 512 bytes.
 #[inline(never)]
-pub fn parse(packet: &Packet, offset: usize, into: &mut MaybeUninit<Ip>) -> Result<(), Reason> {
+pub fn parse(packet: &Packet<impl Frame>, offset: usize, into: &mut MaybeUninit<Ip>) -> Result<(), Reason> {
     let header: [u16; 20] = packet.read(offset).map_err(|OutOfBounds| Reason::Truncated)?;
     let [version, _] = header[0].to_ne_bytes();
     if version >> 4 != 6 {
         return Err(Reason::MalformedIp);
     }
     let total_len = LEN + u16::from_be(header[2]) as usize;
-    if offset + total_len > packet.len() {
+    if !packet.holds(offset + total_len) {
         return Err(Reason::Truncated);
     }
     let (source, destination) = (address(&header, SOURCE / 2), address(&header, DESTINATION / 2));
@@ -85,6 +88,8 @@ pub fn parse(packet: &Packet, offset: usize, into: &mut MaybeUninit<Ip>) -> Resu
         fragment: walk.fragment,
         divisible: false,
         hop_by_hop: walk.hop_by_hop,
+        discovery: false,
+        ports: Ports::UNKNOWN,
     });
     Ok(())
 }
@@ -96,7 +101,7 @@ const fn is_extension(header: u8) -> bool {
 
 /// Goes on to what the extension headers announce. A function of its own, because the stack has 512 bytes.
 #[inline(never)]
-fn extensions(packet: &Packet, walk: &mut Walk) -> Result<(), Reason> {
+fn extensions(packet: &Packet<impl Frame>, walk: &mut Walk) -> Result<(), Reason> {
     for _ in 0..MOST_EXTENSIONS {
         match walk.protocol {
             HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS => {

@@ -6,7 +6,7 @@ use super::{
     Family,
     ip::{Fragment, Ip},
 };
-use crate::packet::{OutOfBounds, Packet};
+use crate::packet::{Frame, OutOfBounds, Packet};
 
 /// Offset of the source port, in both headers.
 pub const SOURCE: usize = 0;
@@ -42,6 +42,8 @@ impl L4 {
     pub const SYN: u8 = 0x02;
     /// There is none, or no longer.
     pub const RST: u8 = 0x04;
+    /// The acknowledgment number counts: of a SYN, it is the answer to another one.
+    pub const ACK: u8 = 0x10;
 
     /// Whether it changes what a connection has come to.
     #[inline(always)]
@@ -58,7 +60,7 @@ impl L4 {
 
 /// Parses the ports of the UDP or TCP header behind `ip`, and sees that the header is whole.
 #[inline(always)]
-pub fn ports(packet: &Packet, ip: &Ip) -> Result<L4, Reason> {
+pub fn ports(packet: &Packet<impl Frame>, ip: &Ip) -> Result<L4, Reason> {
     let offset = ip.payload;
     let [source, destination, third, fourth] =
         packet.read::<[u16; 4]>(offset).map_err(|OutOfBounds| Reason::Truncated)?;

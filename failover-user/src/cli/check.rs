@@ -13,8 +13,8 @@ use crate::{
     config::{
         ConfigError, Loaded,
         model::{
-            Addresses, AllDown, Backup, Failback, Family, Interface, Probe, Require, Router, Service,
-            StatusSet, Steer, Target,
+            Addresses, AllDown, Backup, Failback, Family, Forward, Interface, Probe, Require, Router,
+            Service, StatusSet, Steer, Target, Transport,
         },
     },
     control::message::SCHEMA,
@@ -73,6 +73,9 @@ fn router(router: &Router) -> String {
     line(&mut out, "state", router.state_dir.display());
     line(&mut out, "pinned in", router.bpffs_dir.display());
     line(&mut out, "room for", format!("{} flows", router.max_flows));
+    if router.forward == Forward::Kernel {
+        line(&mut out, "forwards", "through the kernel, its firewall and its address translation");
+    }
     out
 }
 
@@ -97,6 +100,7 @@ fn target(target: &Target) -> String {
     line(&mut out, "alive", format!("SIP status {}", statuses(&target.probe.sip_alive)));
     line(&mut out, "down", down(target));
     line(&mut out, "up again", up(target));
+    line(&mut out, "stays", stays(target));
     line(&mut out, "none healthy", all_down(target.all_down));
     out
 }
@@ -139,7 +143,7 @@ fn unrewritten(steer: Steer) -> Option<&'static str> {
 
 fn probed(target: &Target) -> String {
     let probe = &target.probe;
-    let services: Vec<_> = target.services.iter().map(Service::to_string).collect();
+    let services: Vec<_> = target.probed(0..).map(|(service, _)| service.to_string()).collect();
     format!(
         "SIP OPTIONS to {} every {}, every {} after a failure; an answer may take {}",
         services.join(" and "),
@@ -151,7 +155,7 @@ fn probed(target: &Target) -> String {
 
 fn down(target: &Target) -> String {
     let probe = &target.probe;
-    let which = match (target.require, target.services.len()) {
+    let which = match (target.require, target.probed(0..).count()) {
         (_, 1) => "",
         (Require::All, _) => " of any service",
         (Require::Any, _) => " of every service",
@@ -172,10 +176,21 @@ fn up(target: &Target) -> String {
     };
     let least = format_duration(least_recovery(probe));
     let returns = match target.failback {
-        Failback::Immediate => "at once",
+        Failback::Drain if target.keeps() => "at once, but for what began at a backup",
+        Failback::Drain | Failback::Immediate => "at once",
         Failback::Manual => "when an operator says `failover target auto`",
     };
     format!("after {answers}, at least {least} after the first; packets return to the primary {returns}")
+}
+
+/// What stays with the backup at which it began when the primary returns.
+fn stays(target: &Target) -> String {
+    let tcp = target.services.iter().any(|service| service.transport == Transport::Tcp);
+    if !tcp || !target.keeps() {
+        return "nothing, when the primary returns".to_owned();
+    }
+    let (idle, limit) = (format_duration(target.tcp_idle), format_duration(target.drain_limit));
+    format!("TCP connections that began at a backup, until they end, or {idle} of silence; at most {limit}")
 }
 
 fn statuses(set: &StatusSet) -> String {
@@ -220,9 +235,12 @@ fn target_json(target: &Target) -> Value {
         "backups": target.backups.iter().map(backup).collect::<Vec<_>>(),
         "steer": target.steer.to_string(),
         "failback": match target.failback {
+            Failback::Drain => "drain",
             Failback::Immediate => "immediate",
             Failback::Manual => "manual",
         },
+        "tcp_idle_s": target.tcp_idle.as_secs(),
+        "drain_limit_s": target.drain_limit.as_secs(),
         "all_down": match target.all_down {
             AllDown::Primary => "primary",
             AllDown::Backup => "backup",

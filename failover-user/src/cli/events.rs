@@ -46,7 +46,7 @@ async fn follow(session: &Session, last: Option<usize>) -> Result<(), Failure> {
     let format = match session.output() {
         Output::Text => Output::Text,
         // A document without end would be of no use to anyone.
-        Output::Json | Output::Jsonl => Output::Jsonl,
+        Output::Json | Output::Jsonl | Output::Pcap => Output::Jsonl,
     };
     let mut stream = session.client().events(true, last).await?;
     loop {

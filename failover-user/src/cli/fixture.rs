@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use super::table::View;
 use crate::{
     control::message::{
-        Admin, BackupStatus, InterfaceStatus, ProbeStatus, RouterStatus, SCHEMA, Serving, Status,
+        Admin, BackupStatus, FlowTable, InterfaceStatus, ProbeStatus, RouterStatus, SCHEMA, Serving, Status,
         TargetStatus,
     },
     health::Health,
@@ -19,7 +19,13 @@ pub(super) fn view() -> View {
 
 pub(super) fn status(targets: Vec<TargetStatus>) -> Status {
     let interfaces = vec![interface("wan0", true)];
-    let router = RouterStatus { pid: Some(4711), uptime_s: Some(192.4), stale: false, interfaces };
+    let router = RouterStatus {
+        pid: Some(4711),
+        uptime_s: Some(192.4),
+        stale: false,
+        interfaces,
+        flows: Some(FlowTable { answered: 1200, room: 262_144 }),
+    };
     Status { schema: SCHEMA, router, targets }
 }
 

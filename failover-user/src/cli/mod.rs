@@ -21,6 +21,7 @@ mod failure;
 mod fixture;
 mod interface;
 mod monitor;
+mod observe;
 mod output;
 mod reload;
 mod run;
@@ -91,6 +92,8 @@ enum Output {
     Json,
     /// JSON, a document per line
     Jsonl,
+    /// A capture in the format pcapng, which Wireshark opens (`observe` alone)
+    Pcap,
 }
 
 #[derive(Debug, Subcommand)]
@@ -111,9 +114,11 @@ enum Command {
     /// Make the daemon read its configuration again
     Reload,
     /// Show the packet counters
-    Stats,
+    Stats(stats::Arguments),
     /// Show what happened
     Events(events::Arguments),
+    /// Show packets as they pass, and what becomes of each of them, and why
+    Observe(observe::Arguments),
     /// Show what the loaded program does with a packet, and why; nothing is sent, counted or remembered
     Explain(explain::Arguments),
     /// Print a shell's completions
@@ -135,6 +140,9 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<(), Failure> {
+    if cli.global.output == Output::Pcap && !matches!(cli.command, Command::Observe(_)) {
+        return Err(Failure::new(2, "only `observe` makes a capture: -o is text, json or jsonl here"));
+    }
     let session = Session::new(cli.global);
     match cli.command {
         Command::Run(arguments) => run::run(&session, &arguments),
@@ -166,7 +174,8 @@ async fn ask(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Attach(arguments) => interface::attach(session, &arguments).await,
         Command::Detach(arguments) => interface::detach(session, &arguments).await,
         Command::Reload => reload::run(session).await,
-        Command::Stats => stats::run(session).await,
+        Command::Stats(arguments) => stats::run(session, &arguments).await,
+        Command::Observe(arguments) => observe::run(session, arguments).await,
         Command::Events(arguments) => events::run(session, &arguments).await,
         Command::Run(_)
         | Command::Check

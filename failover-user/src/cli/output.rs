@@ -22,7 +22,7 @@ pub(super) fn value<T: Serialize>(
 ) -> Result<(), Failure> {
     match output {
         Output::Text => text(&to_text(value)),
-        Output::Json | Output::Jsonl => raw(json(output, value)?.as_bytes()),
+        Output::Json | Output::Jsonl | Output::Pcap => raw(json(output, value)?.as_bytes()),
     }
 }
 
@@ -30,7 +30,7 @@ pub(super) fn value<T: Serialize>(
 pub(super) fn json<T: Serialize>(output: Output, value: &T) -> Result<String, Failure> {
     let document = match output {
         Output::Jsonl => serde_json::to_string(value),
-        Output::Json | Output::Text => serde_json::to_string_pretty(value),
+        Output::Json | Output::Text | Output::Pcap => serde_json::to_string_pretty(value),
     };
     document.map(|document| document + "\n").map_err(|error| Failure::new(1, format!("write JSON: {error}")))
 }

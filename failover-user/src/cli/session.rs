@@ -173,6 +173,7 @@ mod tests {
             state_dir: "/var/lib/failover".into(),
             bpffs_dir: "/sys/fs/bpf/failover".into(),
             max_flows: std::num::NonZeroU32::MIN,
+            forward: crate::config::model::Forward::Xdp,
         };
         Config { router, targets: vec![] }
     }

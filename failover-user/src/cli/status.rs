@@ -14,7 +14,7 @@ use super::{
     words::{self, admin, clean, or_dash, rtt, serving, since, span},
 };
 use crate::{
-    control::message::{Admin, InterfaceStatus, RouterStatus, Serving, Status, TargetStatus},
+    control::message::{Admin, FlowTable, InterfaceStatus, RouterStatus, Serving, Status, TargetStatus},
     dataplane::offline,
     health::Health,
 };
@@ -217,11 +217,16 @@ fn interfaces(interfaces: &[InterfaceStatus], view: &View) -> String {
 }
 
 fn daemon(router: &RouterStatus) -> String {
-    match (router.pid, router.uptime_s) {
+    let flows = router.flows.map_or_else(String::new, |flows| {
+        let FlowTable { answered, room } = flows;
+        format!("flows: {answered} of {room} entries\n")
+    });
+    let daemon = match (router.pid, router.uptime_s) {
         (Some(pid), Some(uptime)) => format!("daemon: pid {pid}, up {}\n", span(uptime as i64)),
         (Some(pid), None) => format!("daemon: pid {pid}\n"),
         (None, _) => "daemon: not running\n".to_owned(),
-    }
+    };
+    daemon + &flows
 }
 
 #[cfg(test)]

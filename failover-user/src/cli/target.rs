@@ -15,10 +15,7 @@ use super::{
 };
 use crate::{
     config::model::Config,
-    control::{
-        client::ClientError,
-        message::{Admin, SCHEMA, SetAdmin, TargetDetail, TargetStatus},
-    },
+    control::message::{Admin, SCHEMA, SetAdmin, TargetDetail, TargetStatus},
     dataplane::offline::{self, OfflineError},
 };
 
@@ -124,11 +121,7 @@ async fn set(session: &Session, state: Admin, arguments: Set) -> Result<(), Fail
     let set = SetAdmin { state, for_s: lasts.map(|lasts| lasts.as_secs()), reason };
     set.check()?;
     let answer = session.client().set_admin(&name, &set).await;
-    let (target, source) = match answer {
-        // What drain needs is in the daemon, not in the maps.
-        Err(error @ ClientError::Unreachable { .. }) if state == Admin::Drain => return Err(error.into()),
-        answer => session.or_pinned(answer, |config| offline::set_admin(config, &name, &set))?,
-    };
+    let (target, source) = session.or_pinned(answer, |config| offline::set_admin(config, &name, &set))?;
     if source == Source::PinnedMaps {
         output::note(&format!(
             "the daemon is not running: the pinned map was changed; {}",
@@ -143,7 +136,10 @@ fn meaning(state: Admin, lasts: Option<Duration>) -> String {
     let now = match state {
         Admin::Auto => "`auto` means the primary until a daemon returns",
         Admin::Disabled => "the backup serves, healthy or not, until a daemon returns and knows better",
-        Admin::Drain | Admin::Primary => "the primary serves, and the next daemon will keep it so",
+        Admin::Drain => {
+            "the backup gets what is new, healthy or not, until a daemon returns and knows better"
+        }
+        Admin::Primary => "the primary serves, and the next daemon will keep it so",
     };
     match lasts {
         Some(lasts) => format!("{now} ({} end only under a daemon)", words::given(lasts)),

@@ -38,6 +38,10 @@ fn every_command_of_the_manual_is_understood() {
         "failover detach wan0",
         "failover reload",
         "failover stats",
+        "failover stats --by cpu -o json",
+        "failover observe",
+        "failover observe -f --target paris --reason steered,returned --host 10.0.0.5 --sample 1/100 -o jsonl",
+        "failover observe --client 2001:db8::5 --interface lan0 --count 5 --for 1m --write /tmp/x.pcapng",
         "failover events -f -n 20",
         "failover explain --from 10.0.0.5:5062 --to 192.0.2.10:5060 --proto udp",
         "failover explain --from [2001:db8::5]:5062 --to [2001:db8::a]:5060 --proto tcp --iface lan0",
@@ -145,6 +149,7 @@ fn the_json_of_status_has_every_field_even_when_nothing_is_known() {
     let mut status = fixture::status(vec![target]);
     (status.router.pid, status.router.uptime_s, status.router.stale) = (None, None, true);
     status.router.interfaces = vec![fixture::interface("lan0", false)];
+    status.router.flows = None;
     let json: serde_json::Value = serde_json::to_value(&status).expect("JSON");
     assert_eq!(
         json,
@@ -153,6 +158,7 @@ fn the_json_of_status_has_every_field_even_when_nothing_is_known() {
             "router": {
                 "pid": null, "uptime_s": null, "stale": true,
                 "interfaces": [{"name": "lan0", "mode": null, "attached": false, "reason": "no such device"}],
+                "flows": null,
             },
             "targets": [{
                 "name": "paris", "admin": "auto", "admin_until": null, "admin_reason": null, "health": null,

@@ -18,7 +18,7 @@ use super::{
     error::{Problem, Problems},
     families,
     model::{
-        Addresses, AllDown, Backup, Config, Failback, Probe, Require, Router, Service, ServiceKind,
+        Addresses, AllDown, Backup, Config, Failback, Forward, Probe, Require, Router, Service, ServiceKind,
         StatusSet, Steer, Target,
     },
     raw::{RawBackup, RawConfig, RawProbe, RawRouter, RawTarget, missing},
@@ -26,6 +26,11 @@ use super::{
     service::{PortOverride, Written},
     topology::{self, Endpoint},
 };
+
+/// A call, or a connection, of which nothing is heard for so long is over.
+const IDLE: Duration = Duration::from_hours(2);
+/// Draining takes no longer.
+const DRAIN_LIMIT: Duration = Duration::from_hours(8);
 
 /// A target after merging; what was wrong is `None`, so that the rest can still be compared.
 pub(super) struct Placed {
@@ -35,6 +40,10 @@ pub(super) struct Placed {
     pub backups: Option<Vec<PlacedBackup>>,
     pub steer: Steer,
     pub failback: Failback,
+    pub tcp_idle: Duration,
+    pub drain_limit: Duration,
+    /// Words of the target's own, not of `[defaults]`, which may have no effect here.
+    pub said: Vec<&'static str>,
     pub all_down: AllDown,
     pub require: Require,
     pub probe: Probe,
@@ -65,12 +74,28 @@ pub(super) fn convert(raw: &RawConfig, problems: &mut Problems) -> Option<Loaded
     }
     let placed: Vec<_> = targets.iter().map(|target| place(target, &raw.defaults, problems)).collect();
     topology::check(&placed, problems);
+    if let Some(Router { forward: Forward::Kernel, .. }) = &router {
+        for target in targets {
+            through_the_kernel(target.steer.or(&raw.defaults.steer), problems);
+        }
+    }
     if !problems.is_empty() {
         return None;
     }
     let warnings = topology::warnings(&placed);
     let targets = placed.into_iter().map(Placed::build).collect::<Option<_>>()?;
     Some(Loaded { config: Config { router: router?, targets }, warnings })
+}
+
+/// What is not rewritten, the kernel would take to the primary, or for its own.
+fn through_the_kernel(steer: &Said<Steer>, problems: &mut Problems) {
+    if let Said::This(steer) = steer
+        && *steer.get_ref() != Steer::Nat
+    {
+        let why = format!("steer = \"{}\" cannot go with forward = \"kernel\"", steer.get_ref());
+        let problem = Problem::new(steer.span(), why, "the kernel knows no way for it");
+        problems.push(problem.help("write \"nat\" here, or forward = \"xdp\" in [router]"));
+    }
 }
 
 fn router(raw: Option<&RawRouter>, problems: &mut Problems) -> Option<Router> {
@@ -90,6 +115,7 @@ fn router(raw: Option<&RawRouter>, problems: &mut Problems) -> Option<Router> {
         state_dir: path(&raw.state_dir, "/var/lib/failover"),
         bpffs_dir: path(&raw.bpffs_dir, "/sys/fs/bpf/failover"),
         max_flows: NonZeroU32::new(raw.max_flows.unwrap_or(262_144))?,
+        forward: raw.forward.unwrap_or(Forward::Xdp),
     })
 }
 
@@ -123,10 +149,18 @@ fn place(raw: &RawTarget, defaults: &RawTarget, problems: &mut Problems) -> Plac
         backups,
         steer: steer.unwrap_or(Steer::default()),
         failback: raw.failback.or(&defaults.failback).unwrap_or(Failback::default()),
+        tcp_idle: raw.tcp_idle.or(&defaults.tcp_idle).unwrap_or(IDLE),
+        said: said(raw),
+        drain_limit: raw.drain_limit.or(&defaults.drain_limit).unwrap_or(DRAIN_LIMIT),
         all_down: raw.all_down.or(&defaults.all_down).unwrap_or(AllDown::default()),
         require: raw.require.or(&defaults.require).unwrap_or(Require::default()),
         probe: merge_probe(&raw.probe, &defaults.probe),
     }
+}
+
+fn said(raw: &RawTarget) -> Vec<&'static str> {
+    let words = [("tcp_idle", raw.tcp_idle.value().is_some())];
+    words.into_iter().filter(|(_, said)| *said).map(|(word, _)| word).collect()
 }
 
 fn merge_probe(own: &RawProbe, defaults: &RawProbe) -> Probe {
@@ -323,6 +357,8 @@ impl Placed {
             services: self.services?.into_iter().map(Spanned::into_inner).collect(),
             steer: self.steer,
             failback: self.failback,
+            tcp_idle: self.tcp_idle,
+            drain_limit: self.drain_limit,
             all_down: self.all_down,
             require: self.require,
             probe: self.probe,

@@ -37,6 +37,18 @@ pub struct Router {
     pub bpffs_dir: PathBuf,
     /// Room in the flow tables.
     pub max_flows: NonZeroU32,
+    /// Who forwards what is rewritten.
+    pub forward: Forward,
+}
+
+/// Who forwards a packet that is rewritten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Forward {
+    /// XDP, by redirecting it to its device; the kernel, where that cannot be.
+    #[default]
+    Xdp,
+    /// The kernel, whose firewall and address translation see it.
+    Kernel,
 }
 
 /// One interface of the router.
@@ -73,6 +85,10 @@ pub struct Target {
     pub steer: Steer,
     /// When packets return to the primary.
     pub failback: Failback,
+    /// A connection of which nothing is heard for so long is over.
+    pub tcp_idle: Duration,
+    /// How long draining may take.
+    pub drain_limit: Duration,
     /// What happens when no server is healthy.
     pub all_down: AllDown,
     /// How many of the services decide.
@@ -81,6 +97,19 @@ pub struct Target {
     pub probe: Probe,
     /// In order of preference; at least one, at most [`failover_common::names::MAX_BACKUPS`].
     pub backups: Vec<Backup>,
+}
+
+impl Target {
+    /// Whether the data plane knows who was sent to a backup: the answers of one that carries the target's address do not
+    /// pass it.
+    pub fn remembers(&self) -> bool {
+        self.steer == Steer::Nat
+    }
+
+    /// Whether something that began at a backup may be left there when the primary returns.
+    pub fn keeps(&self) -> bool {
+        self.failback == Failback::Drain && self.remembers()
+    }
 }
 
 /// One (transport, port) of a target, and the protocol that is spoken there.
@@ -170,8 +199,10 @@ impl fmt::Display for Steer {
 /// When a target's signalling returns to a primary that is healthy again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Failback {
-    /// At once.
+    /// At once, but for TCP connections that began at the backup: they end there.
     #[default]
+    Drain,
+    /// At once.
     Immediate,
     /// When the operator says so: `failover target auto NAME`.
     Manual,
@@ -269,6 +300,11 @@ impl ServiceKind {
             Self::Mgcp => "mgcp",
             Self::Megaco => "megaco",
         }
+    }
+
+    /// Whether its servers can be asked how they are; the others go where these go.
+    pub const fn is_probed(self) -> bool {
+        matches!(self, Self::Sip)
     }
 
     /// The registered port.

@@ -10,12 +10,13 @@ use toml::{
 
 use super::{
     error::{Problem, Problems},
-    model::{AllDown, Failback, Interface, Mode, Require, Service, StatusSet, Steer},
+    model::{AllDown, Failback, Forward, Interface, Mode, Require, Service, StatusSet, Steer},
     scalar,
     section::{Said, Section, Word, quoted},
     service::{self, PortOverride},
     words::{
-        BACKUP, DEFAULTS, HOLD_DOWN, INTERFACE, MAX_FLOWS, PACE, PROBE, RESERVED, ROOT, ROUTER, SIP, TARGET,
+        BACKUP, DEFAULTS, DRAIN, HOLD_DOWN, INTERFACE, MAX_FLOWS, PACE, PROBE, RESERVED, ROOT, ROUTER, SIP,
+        TARGET,
     },
 };
 
@@ -38,6 +39,7 @@ pub(super) struct RawRouter {
     pub state_dir: Said<PathBuf>,
     pub bpffs_dir: Said<PathBuf>,
     pub max_flows: Said<u32>,
+    pub forward: Said<Forward>,
 }
 
 /// `[[target]]` or `[defaults]`. Words with one possible value today were checked, and are not kept.
@@ -50,6 +52,8 @@ pub(super) struct RawTarget {
     pub services: Said<Vec<Spanned<Service>>>,
     pub steer: Said<Steer>,
     pub failback: Said<Failback>,
+    pub tcp_idle: Said<Duration>,
+    pub drain_limit: Said<Duration>,
     pub all_down: Said<AllDown>,
     pub require: Said<Require>,
     pub probe: RawProbe,
@@ -136,16 +140,14 @@ fn router(word: &Word<'_>, problems: &mut Problems) -> RawRouter {
         return RawRouter { interfaces: Said::Wrong, ..RawRouter::default() };
     };
     let section = Section::open(table, word.span.clone(), &ROUTER, &[&TARGET, &PROBE], problems);
-    section.read("forward", problems, |word, problems| {
-        let kernel = "write \"xdp\": what cannot be redirected goes the kernel's way already";
-        word.choice(&[("xdp", ())], &[("kernel", kernel)], problems)
-    });
+    let forward = [("xdp", Forward::Xdp), ("kernel", Forward::Kernel)];
     RawRouter {
         interfaces: section.read("interfaces", problems, interfaces),
         control_socket: section.read("control_socket", problems, scalar::socket_path),
         state_dir: section.read("state_dir", problems, scalar::path),
         bpffs_dir: section.read("bpffs_dir", problems, scalar::path),
         max_flows: section.read("max_flows", problems, |word, problems| word.integer(MAX_FLOWS, problems)),
+        forward: section.read("forward", problems, |word, problems| word.choice(&forward, &[], problems)),
         span: section.span,
     }
 }
@@ -212,6 +214,9 @@ fn targets(word: &Word<'_>, problems: &mut Problems) -> Option<Vec<RawTarget>> {
 
 fn target(section: &Section<'_>, problems: &mut Problems) -> RawTarget {
     single_words(section, problems);
+    let mut time =
+        |name| section.read(name, problems, |word, problems| scalar::duration(word, &DRAIN, problems));
+    let (tcp_idle, drain_limit) = (time("tcp_idle"), time("drain_limit"));
     RawTarget {
         span: section.span.clone(),
         name: section.read("name", problems, |word, problems| scalar::name(word, &[], problems)),
@@ -222,10 +227,15 @@ fn target(section: &Section<'_>, problems: &mut Problems) -> RawTarget {
             word.choice(&words, &[], problems)
         }),
         failback: section.read("failback", problems, |word, problems| {
-            let words = [("immediate", Failback::Immediate), ("manual", Failback::Manual)];
-            let drain = "write \"manual\", and let an operator choose the hour, or \"immediate\"";
-            word.choice(&words, &[("drain", drain)], problems)
+            let words = [
+                ("drain", Failback::Drain),
+                ("immediate", Failback::Immediate),
+                ("manual", Failback::Manual),
+            ];
+            word.choice(&words, &[], problems)
         }),
+        tcp_idle,
+        drain_limit,
         all_down: section.read("all_down", problems, |word, problems| {
             let words = [("primary", AllDown::Primary), ("backup", AllDown::Backup), ("drop", AllDown::Drop)];
             word.choice(&words, &[], problems)

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::model::{Backup, Family, Target};
+use super::model::{Backup, Family, Service, Target};
 
 /// One server of a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,5 +44,10 @@ impl Target {
             ports: backup.ports.clone(),
         });
         std::iter::once(primary).chain(backups)
+    }
+
+    /// The services that are probed, each with what of `each`, one for every service, belongs to it.
+    pub fn probed<T>(&self, each: impl Iterator<Item = T>) -> impl Iterator<Item = (&Service, T)> {
+        self.services.iter().zip(each).filter(|(service, _)| service.kind.is_probed())
     }
 }

@@ -7,13 +7,14 @@ use std::{
     ops::Range,
 };
 
+use failover_common::names::MOST_DISCOVERIES;
 use toml::Spanned;
 
 use super::{
     convert::{Placed, PlacedBackup},
     error::{Problem, Problems},
     families,
-    model::{Service, Steer, Transport},
+    model::{Service, ServiceKind, Steer, Transport},
     section::quoted,
 };
 
@@ -148,11 +149,14 @@ pub(super) fn same_port(services: &[Spanned<Service>], ports: &[u16]) -> Option<
 /// What is odd, in the order of the targets: whole sentences, with what to do.
 pub(super) fn warnings(targets: &[Placed]) -> Vec<String> {
     let mut warnings = shared(targets);
+    discovery(targets, &mut warnings);
     let (users, owners) = (users(targets), owners(targets));
     for target in targets {
         let who = name(target);
         pace(who, target, &mut warnings);
+        without_effect(who, target, &mut warnings);
         families::warnings(target, &mut warnings);
+        unprobed(who, target, &mut warnings);
         for backup in target.backups.iter().flatten() {
             let (Some(services), Some(ports)) = (&target.services, &backup.ports) else { continue };
             let called = backup.called();
@@ -206,6 +210,44 @@ fn pace(who: &str, target: &Placed, warnings: &mut Vec<String>) {
             show(probe.timeout),
             show(probe.interval),
         ));
+    }
+}
+
+/// A service whose own death nobody notices.
+fn unprobed(who: &str, target: &Placed, warnings: &mut Vec<String>) {
+    for service in target.services.iter().flatten().map(Spanned::get_ref) {
+        if !service.kind.is_probed() {
+            warnings.push(format!(
+                "target {who}: {service} cannot be probed yet. It goes to the backup when the other services do, and \
+                 if it alone dies, nobody notices."
+            ));
+        }
+    }
+}
+
+/// Phones that ask for any gatekeeper ask nobody in particular.
+fn discovery(targets: &[Placed], warnings: &mut Vec<String>) {
+    let has_ras = |target: &&Placed| {
+        target.services.iter().flatten().any(|service| service.get_ref().kind == ServiceKind::Ras)
+    };
+    let found: Vec<&str> = targets.iter().filter(has_ras).map(name).collect();
+    if found.len() > 1 {
+        warnings.push(format!(
+            "targets {} have `ras`: a phone that asks for any gatekeeper, by multicast, is answered by the backup of the \
+             first of them whose primary does not serve{}.",
+            found.join(", "),
+            if found.len() > MOST_DISCOVERIES as usize { ", of the first eight" } else { "" },
+        ));
+    }
+}
+
+/// Words about what the target does not have.
+fn without_effect(who: &str, target: &Placed, warnings: &mut Vec<String>) {
+    let services = target.services.as_deref().unwrap_or_default();
+    let tcp = services.iter().any(|service| service.get_ref().transport == Transport::Tcp);
+    for word in target.said.iter().filter(|_| !tcp) {
+        warnings
+            .push(format!("target {who}: {word} has no effect, because no service is TCP. Leave it out."));
     }
 }
 

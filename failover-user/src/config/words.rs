@@ -36,16 +36,26 @@ pub(super) const ROUTER: Words = Words {
 pub(super) const INTERFACE: Words =
     Words { table: "an interface", known: &["name", "mode"], later: &[], foreign: &[] };
 
-const IDLE: &str = "leave it out: it is for draining, and failback is \"immediate\" or \"manual\" today";
-
 /// `[[target]]`.
 pub(super) const TARGET: Words = Words {
     table: "[[target]]",
     known: &[
-        "name", "address", "services", "steer", "failback", "affinity", "all_down", "require", "replay",
-        "learn", "backup", "probe",
+        "name",
+        "address",
+        "services",
+        "steer",
+        "failback",
+        "affinity",
+        "all_down",
+        "require",
+        "replay",
+        "learn",
+        "tcp_idle",
+        "drain_limit",
+        "backup",
+        "probe",
     ],
-    later: &[("udp_idle", IDLE), ("tcp_idle", IDLE), ("drain_limit", IDLE)],
+    later: &[("udp_idle", "leave it out: it is for calls that are kept by their Call-ID")],
     foreign: &[],
 };
 
@@ -53,7 +63,17 @@ pub(super) const TARGET: Words = Words {
 pub(super) const DEFAULTS: Words = Words {
     table: "[defaults]",
     known: &[
-        "services", "steer", "failback", "affinity", "all_down", "require", "replay", "learn", "backup",
+        "services",
+        "steer",
+        "failback",
+        "affinity",
+        "all_down",
+        "require",
+        "replay",
+        "learn",
+        "tcp_idle",
+        "drain_limit",
+        "backup",
         "probe",
     ],
     later: TARGET.later,
@@ -96,6 +116,9 @@ const HOUR: Duration = Duration::from_hours(1);
 pub(super) const PACE: RangeInclusive<Duration> = Duration::from_millis(10)..=HOUR;
 /// The least time in `recovering`.
 pub(super) const HOLD_DOWN: RangeInclusive<Duration> = Duration::ZERO..=HOUR;
+/// How long nothing may be heard of what still lasts, and how long draining may take: less than a second is no time for a
+/// call.
+pub(super) const DRAIN: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24 * 30);
 /// Room in the flow tables.
 pub(super) const MAX_FLOWS: RangeInclusive<u32> = 1024..=1 << 24;
 /// `primary` and `auto` stand beside backups' names in status lines and commands.

@@ -7,6 +7,7 @@ mod error;
 
 use std::{
     fmt::Write as _,
+    marker::PhantomData,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -23,7 +24,8 @@ use tokio::{net::UnixStream, task::AbortHandle, time::timeout};
 
 pub use self::error::ClientError;
 use super::message::{
-    Event, InterfaceStatus, Problem, Reloaded, SetAdmin, Stats, Status, TargetDetail, TargetStatus,
+    By, Event, InterfaceStatus, Observation, Observe, Problem, Reloaded, SetAdmin, Stats, Status,
+    TargetDetail, TargetStatus,
 };
 use crate::config::model::Mode;
 
@@ -36,7 +38,7 @@ pub const PROBE_PATIENCE: Duration = Duration::from_secs(15);
 /// The most that an answer may hold.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
 
-/// The most that one event may hold.
+/// The most that one line may hold.
 const MAX_LINE: usize = 64 * 1024;
 
 /// A daemon, by its socket.
@@ -87,8 +89,13 @@ impl Client {
     }
 
     /// Every counter.
-    pub async fn stats(&self) -> Result<Stats, ClientError> {
-        self.ask(Method::GET, "/v1/stats", self.patience).await
+    pub async fn stats(&self, by: Option<By>) -> Result<Stats, ClientError> {
+        let route = match by {
+            None => "/v1/stats",
+            Some(By::Interface) => "/v1/stats?by=interface",
+            Some(By::Cpu) => "/v1/stats?by=cpu",
+        };
+        self.ask(Method::GET, route, self.patience).await
     }
 
     /// Attaches the data plane to an interface; no mode: as configured.
@@ -112,22 +119,38 @@ impl Client {
     }
 
     /// The last events (all that are remembered, without `last`); with `follow`, then every new one.
-    pub async fn events(&self, follow: bool, last: Option<usize>) -> Result<Events, ClientError> {
+    pub async fn events(&self, follow: bool, last: Option<usize>) -> Result<Lines<Event>, ClientError> {
         let mut route = format!("/v1/events?follow={follow}");
         if let Some(last) = last {
             let _ = write!(route, "&last={last}");
         }
-        let exchange = self.exchange(Method::GET, &route, Bytes::new());
+        let patience = (!follow).then_some(self.patience);
+        self.lines(Method::GET, &route, Bytes::new(), patience).await
+    }
+
+    /// Packets as they come, without end. Returns once they are shown.
+    pub async fn observe(&self, wish: &Observe) -> Result<Lines<Observation>, ClientError> {
+        self.lines(Method::POST, "/v1/observe", json(wish), None).await
+    }
+
+    async fn lines<T>(
+        &self,
+        method: Method,
+        route: &str,
+        body: Bytes,
+        patience: Option<Duration>,
+    ) -> Result<Lines<T>, ClientError> {
+        let exchange = self.exchange(method, route, body);
         let (answer, connection) = self.within(self.patience, exchange).await?;
         if !answer.status().is_success() {
             return Err(self.within(self.patience, self.problem(answer)).await?);
         }
-        let patience = (!follow).then_some(self.patience);
-        Ok(Events {
+        Ok(Lines {
             client: self.clone(),
             body: answer.into_body(),
             read: Vec::new(),
             patience,
+            kind: PhantomData,
             _connection: connection,
         })
     }
@@ -215,28 +238,29 @@ impl Client {
     }
 }
 
-/// A stream of events.
+/// A stream of lines: events, or observations.
 #[derive(Debug)]
-pub struct Events {
+pub struct Lines<T> {
     client: Client,
     body: Incoming,
     /// Read, but not given out yet.
     read: Vec<u8>,
-    /// For each event; none: for ever.
+    /// For each line; none: for ever.
     patience: Option<Duration>,
+    kind: PhantomData<fn() -> T>,
     _connection: Connection,
 }
 
-impl Events {
-    /// The next event; none at the end. Cancel safe.
-    pub async fn next(&mut self) -> Result<Option<Event>, ClientError> {
+impl<T: DeserializeOwned> Lines<T> {
+    /// The next one; none at the end. Cancel safe.
+    pub async fn next(&mut self) -> Result<Option<T>, ClientError> {
         loop {
             if let Some(end) = self.read.iter().position(|&byte| byte == b'\n') {
                 let line: Vec<_> = self.read.drain(..=end).collect();
                 return Ok(Some(serde_json::from_slice(&line).map_err(|error| self.client.odd(&error))?));
             }
             if self.read.len() > MAX_LINE {
-                return Err(self.client.odd(&"an event without end"));
+                return Err(self.client.odd(&"a line without end"));
             }
             let frame = match self.patience {
                 Some(patience) => {

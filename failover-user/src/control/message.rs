@@ -9,7 +9,8 @@
 //! | `GET /v1/targets/NAME` | | [`TargetDetail`] |
 //! | `POST /v1/targets/NAME/admin` | [`SetAdmin`] | [`TargetStatus`] after the change took effect |
 //! | `POST /v1/targets/NAME/probe` | | [`TargetDetail`] after one fresh probe of each of its servers |
-//! | `GET /v1/stats` | | [`Stats`] |
+//! | `GET /v1/stats?by=BY` | | [`Stats`], told apart [`By`] something more where that is asked for |
+//! | `POST /v1/observe` | [`Observe`] | [`Observation`]s, a line each, without end; the packets of before are not among them |
 //! | `GET /v1/events?follow=BOOL&last=N` | | The last `N` [`Event`]s (or all), a line each; with `follow`, without end |
 //! | `POST /v1/interfaces/NAME?mode=MODE` | | [`InterfaceStatus`] |
 //! | `DELETE /v1/interfaces/NAME` | | [`InterfaceStatus`] |
@@ -17,6 +18,9 @@
 //!
 //! Errors are [`Problem`] with a 4xx or 5xx status.
 
+mod observe;
+
+pub use observe::{Observation, Observe, Seen, reason};
 use serde::{Deserialize, Serialize};
 
 use crate::health::Health;
@@ -46,6 +50,17 @@ pub struct RouterStatus {
     pub stale: bool,
     /// In the order of the configuration.
     pub interfaces: Vec<InterfaceStatus>,
+    /// The table of flows; null until the daemon has walked through it, and while it is dead.
+    pub flows: Option<FlowTable>,
+}
+
+/// How full the table of flows is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowTable {
+    /// Entries of clients who were answered.
+    pub answered: u64,
+    /// The most there may be.
+    pub room: u64,
 }
 
 /// An interface.
@@ -205,6 +220,44 @@ pub struct Stats {
     pub router: Vec<Count>,
     /// Packets about a target.
     pub targets: Vec<TargetCounts>,
+    /// All of them by the interface at which they were counted; null: not asked for.
+    #[serde(default)]
+    pub interfaces: Option<Vec<InterfaceCounts>>,
+    /// All of them by CPU; null: not asked for.
+    #[serde(default)]
+    pub cpus: Option<Vec<CpuCounts>>,
+}
+
+/// What the counters are told apart by, beside targets and reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum By {
+    /// The interface at which a packet was counted
+    Interface,
+    /// The CPU that counted it
+    Cpu,
+}
+
+/// The counters of one interface.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InterfaceCounts {
+    /// Its name; null: those that have no place of their own in the counters.
+    pub name: Option<String>,
+    /// Packets about no target.
+    pub router: Vec<Count>,
+    /// Packets about any target.
+    pub targets: Vec<Count>,
+}
+
+/// The counters of one CPU.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CpuCounts {
+    /// Its number, from 0.
+    pub cpu: u32,
+    /// Packets about no target.
+    pub router: Vec<Count>,
+    /// Packets about a target.
+    pub targets: Vec<TargetCounts>,
 }
 
 /// The counters of one target.
@@ -223,9 +276,9 @@ pub struct Count {
     pub number: u32,
     /// The reason's name.
     pub reason: String,
-    /// Packets, over all CPUs.
+    /// Packets.
     pub packets: u64,
-    /// Bytes, over all CPUs.
+    /// Bytes, of whole frames.
     pub bytes: u64,
 }
 

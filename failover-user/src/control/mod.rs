@@ -5,4 +5,5 @@ pub mod client;
 pub mod journal;
 pub mod lock;
 pub mod message;
+pub mod observers;
 pub mod server;

@@ -40,7 +40,10 @@ use tokio::{
 pub use self::socket::{BindError, bind};
 use super::{
     journal::Journal,
-    message::{InterfaceStatus, Problem, Reloaded, SetAdmin, Stats, Status, TargetDetail, TargetStatus},
+    message::{
+        By, InterfaceStatus, Observe, Problem, Reloaded, SetAdmin, Stats, Status, TargetDetail, TargetStatus,
+    },
+    observers::Observer,
 };
 use crate::config::model::Mode;
 
@@ -80,8 +83,17 @@ pub enum Command {
     },
     /// Every counter.
     Stats {
+        /// What they are told apart by, beside targets and reasons.
+        by: Option<By>,
         /// The answer.
         reply: Reply<Stats>,
+    },
+    /// Show packets.
+    Observe {
+        /// Which; [`Observe::check`] has not been asked.
+        wish: Observe,
+        /// The answer, once they are shown.
+        reply: Reply<Observer>,
     },
     /// Attach the data plane to an interface.
     Attach {

@@ -14,9 +14,12 @@ use tokio::{
 };
 
 use super::{
+    discovery::Group,
     fleet::Fleet,
     kernel_events::{KernelEvents, client},
     lived::Lived,
+    observe::Observatory,
+    remembered::Remembered,
     start::Started,
     targets::{Cause, Means, TargetState},
 };
@@ -25,11 +28,11 @@ use crate::{
     control::{
         admin::{Order, Orders},
         journal::{Draft, Journal},
-        message::{Admin, Problem, SetAdmin, TargetStatus},
+        message::{Problem, SetAdmin, TargetStatus},
         server::Command,
     },
-    dataplane::{self, Dataplane, Desired, Epoch, Flows, Watch},
-    director::Place,
+    dataplane::{self, Dataplane, Desired, Epoch, Watch},
+    director::{Place, Serves, To},
     probe::{Exemption, Ledger, Outcome, Report},
 };
 
@@ -55,10 +58,13 @@ pub struct Core {
     epoch: Epoch,
     /// Interfaces that the operator had detached: they stay so until he, or a reload, says otherwise.
     pub(super) detached: BTreeSet<String>,
-    /// The flows, when they were last walked through.
-    pub(super) flows: Option<Flows>,
+    /// What is remembered, when that was last walked through.
+    pub(super) remembered: Option<Remembered>,
     pub(super) started: Instant,
+    /// Where phones ask for any gatekeeper.
+    pub(super) group: Group,
     pub(super) commands: mpsc::Sender<Command>,
+    pub(super) observatory: Observatory,
     kernel: KernelEvents,
     ledger: Ledger,
     exemptions: mpsc::Receiver<Exemption>,
@@ -77,7 +83,8 @@ impl Core {
         let config = started.config().clone();
         let interfaces = config.router.interfaces.iter().map(|interface| interface.name.as_str());
         let odd = dataplane::warnings(interfaces, &config.targets);
-        for reason in started.loaded().warnings.iter().cloned().chain(odd) {
+        let blind = (!started.dataplane.steers_own_packets()).then(dataplane::without_egress);
+        for reason in started.loaded().warnings.iter().cloned().chain(odd).chain(blind) {
             tracing::warn!("{reason}");
             journal.record(Draft { kind: "warning".into(), reason: Some(reason), ..Draft::default() });
         }
@@ -103,9 +110,11 @@ impl Core {
             devices: started.devices,
             epoch: started.epoch,
             detached: BTreeSet::new(),
-            flows: None,
+            remembered: None,
             started: Instant::now(),
+            group: Group::default(),
             commands,
+            observatory: Observatory::new(),
             kernel: KernelEvents::new(started.events)?,
             ledger: Ledger::default(),
             exemptions,
@@ -114,6 +123,7 @@ impl Core {
         };
         core.expire_orders();
         core.refresh_all();
+        core.follow_devices();
         Ok(core)
     }
 
@@ -138,19 +148,21 @@ impl Core {
                 Some(command) = commands.recv() => self.obey(command),
                 Ok(()) = self.epoch.changed() => self.network_changed(),
                 Ok(events) = self.kernel.next() => self.take_events(&events),
+                news = self.observatory.news() => self.observation(news),
                 Ok(()) = self.devices.changed() => self.devices_changed(),
-                Some(flows) = counts.recv() => self.take_flows(flows),
+                Some(found) = counts.recv() => self.take_count(found),
                 Some(()) = hang_up.recv() => self.reload_on_signal(),
                 _ = comparison.tick() => self.compare(),
                 _ = orders.tick() => self.expire_orders(),
-                _ = flows.tick() => self.sweep(&counted),
+                _ = flows.tick() => self.count(&counted),
             }
         }
     }
 
     /// Ends the probers; the data plane goes on, or is taken away.
-    pub fn end(self, detach: bool) -> anyhow::Result<()> {
+    pub fn end(mut self, detach: bool) -> anyhow::Result<()> {
         tracing::info!(detach, "stopping");
+        self.close_observatory();
         // Closed first: probers that end now have no exemption to take back.
         drop(self.exemptions);
         if detach { Ok(self.dataplane.remove()?) } else { Ok(()) }
@@ -222,10 +234,6 @@ impl Core {
     /// The operator's word: kept, then obeyed, then answered.
     pub(super) fn set_admin(&mut self, name: &str, set: &SetAdmin) -> Result<TargetStatus, Problem> {
         let index = self.find(name)?;
-        if set.state == Admin::Drain {
-            return Err(Problem::new(1, "the admin state `drain` is not supported yet")
-                .help("`disabled` sends everything to the backup at once"));
-        }
         let before = self.orders.of(name).state;
         let order = Order::given(set, Timestamp::now());
         self.orders.give(name, order).map_err(|error| Problem::new(1, error.to_string()))?;
@@ -271,46 +279,12 @@ impl Core {
         }
     }
 
-    fn sweep(&self, swept: &mpsc::Sender<Flows>) {
-        let Ok(place) = swept.clone().try_reserve_owned() else { return };
-        let sweeper = self.dataplane.sweeper();
-        tokio::task::spawn_blocking(move || match sweeper.sweep() {
-            Ok(flows) => drop(place.send(flows)),
-            Err(error) => tracing::warn!(%error, "the flow tables could not be walked through"),
-        });
-    }
-
-    fn take_flows(&mut self, flows: Flows) {
-        let crowded = |flows: &Flows| flows.is_crowded();
-        if crowded(&flows) && !self.flows.as_ref().is_some_and(crowded) {
-            let (answered, room) = (flows.answered, flows.room);
-            self.warn(format!(
-                "the flow table is nearly full: {answered} of {room} entries; raise `max_flows`, or later clients are the \
-                 first to be forgotten"
-            ));
-        }
-        self.flows = Some(flows);
-    }
-
     fn take_events(&mut self, events: &[(Kind, Event)]) {
         for (kind, event) in events {
             match kind {
                 Kind::SteeringBegan => self.steering_began(event),
                 Kind::FlowTableFull => self.table_full(),
             }
-        }
-    }
-
-    /// Said once, until there is room again.
-    fn table_full(&mut self) {
-        let room =
-            self.flows.as_ref().map_or(u64::from(self.config.router.max_flows.get()), |flows| flows.room);
-        let known = self.flows.get_or_insert_default();
-        if known.answered < room || known.room == 0 {
-            (known.answered, known.room) = (room, room);
-            self.warn(format!(
-                "the flow table is full: {room} entries; who is answered now may be forgotten; raise `max_flows`"
-            ));
         }
     }
 
@@ -330,6 +304,10 @@ impl Core {
             return;
         }
         state.announced = event.generation;
+        if matches!(state.serves, Serves::Draining { to: To::Primary, .. }) {
+            // What began at the backup goes on there: nothing begins.
+            return;
+        }
         self.journal.record(Draft {
             kind: "steering-began".into(),
             target: Some(target.name.clone()),
@@ -342,9 +320,6 @@ impl Core {
     /// A device came, went, or can now take redirected frames.
     fn devices_changed(&mut self) {
         let devices = self.devices.borrow_and_update().clone();
-        if let Err(error) = self.dataplane.redirect_to(&devices.redirectable) {
-            self.warn(error.to_string());
-        }
         for interface in self.config.router.interfaces.clone() {
             let attached = self.dataplane.attachment(&interface.name).map(|link| link.index);
             let index = devices.named(&interface.name).map(|device| device.index);
@@ -360,6 +335,7 @@ impl Core {
                 self.interface_event(&interface.name, "gone", "attached", &again);
             }
         }
+        self.follow_devices();
     }
 
     pub(super) fn interface_event(

@@ -48,7 +48,7 @@ pub struct Prober {
 pub struct Post {
     /// The address.
     pub address: IpAddr,
-    /// By id, in the order of the services.
+    /// By id, in the order of the services that are probed.
     pub probers: Vec<u32>,
 }
 
@@ -101,14 +101,15 @@ impl Fleet {
     }
 
     fn posts(&mut self, target: &Target, server: &Server<'_>) -> Vec<Post> {
-        let post =
-            |address: &IpAddr| {
-                let subjects = target.services.iter().zip(server.at(*address)).map(|(service, server)| {
-                    Subject { server, service: *service, policy: target.probe.clone() }
-                });
-                let probers = subjects.map(|subject| self.find_or_start(subject)).collect();
-                Post { address: *address, probers }
-            };
+        let post = |address: &IpAddr| {
+            let subjects = target.probed(server.at(*address)).map(|(service, server)| Subject {
+                server,
+                service: *service,
+                policy: target.probe.clone(),
+            });
+            let probers = subjects.map(|subject| self.find_or_start(subject)).collect();
+            Post { address: *address, probers }
+        };
         server.addresses.iter().map(post).collect()
     }
 

@@ -45,6 +45,7 @@ impl Core {
             self.interface_event(name, "detached", "attached", &Ok(()));
         }
         self.follow(config);
+        self.rename();
         self.journal.record(Draft {
             kind: "reloaded".into(),
             reason: Some(if changes.is_empty() { "nothing changed".into() } else { changes.join("; ") }),
@@ -75,7 +76,7 @@ impl Core {
                 let before = id.and_then(|id| self.dataplane.target_of(id, &self.config.targets));
                 let serves = before.map_or(Serves::Primary, |before| {
                     let now = self.dataplane.placed(before);
-                    translate(director::serves(now.serving(), before.backups.len()), before, target)
+                    translate(director::serves(now, before.backups.len()), before, target)
                 });
                 director::place(serves, crate::health::Health::Unknown, &[])
             })
@@ -148,14 +149,19 @@ impl Core {
         self.targets = states.collect();
         self.config = config;
         self.refresh_all();
+        self.follow_devices();
     }
 }
 
 /// The same server in the new configuration; the primary where it is gone.
 fn translate(serves: Serves, before: &Target, target: &Target) -> Serves {
-    let Serves::Backup(n) = serves else { return serves };
+    let Some(n) = serves.backup() else { return serves };
     let same = |name: &str| target.backups.iter().position(|backup| backup.name == name);
-    before.backups.get(n).and_then(|backup| same(&backup.name)).map_or(Serves::Primary, Serves::Backup)
+    match (serves, before.backups.get(n).and_then(|backup| same(&backup.name))) {
+        (_, None) => Serves::Primary,
+        (Serves::Draining { to, .. }, Some(backup)) => Serves::Draining { backup, to },
+        (_, Some(backup)) => Serves::Backup(backup),
+    }
 }
 
 /// The first word of `[router]` that differs and cannot be followed.
@@ -166,6 +172,7 @@ fn unchangeable(old: &Config, new: &Config) -> Option<&'static str> {
         ("state_dir", old.state_dir == new.state_dir),
         ("bpffs_dir", old.bpffs_dir == new.bpffs_dir),
         ("max_flows", old.max_flows == new.max_flows),
+        ("forward", old.forward == new.forward),
     ]
     .into_iter()
     .find(|(_, same)| !same)

@@ -45,6 +45,7 @@ impl Started {
         let (dataplane, events) = Dataplane::open(&dataplane::Options {
             bpffs_dir: config.router.bpffs_dir.clone(),
             max_flows: config.router.max_flows.get(),
+            forward: config.router.forward,
             targets: &config.targets,
         })?;
         let kind = if dataplane.adopted() { "adopted" } else { "started" };
@@ -85,12 +86,17 @@ impl Started {
             }
         }
         for interface in &config.router.interfaces {
-            if self.dataplane.attachment(&interface.name).is_none() {
-                self.dataplane.attach(&interface.name, interface.mode)?;
+            let attached = self.dataplane.attachment(&interface.name).is_some();
+            // An older daemon may have left the way out without a program.
+            self.dataplane.attach(&interface.name, interface.mode)?;
+            if !attached {
                 self.attached.push(interface.name.clone());
+            } else if let Err(error) = self.dataplane.make_ready(&interface.name, interface.mode) {
+                // It runs, and was attached by a daemon that did not look.
+                tracing::warn!(interface = interface.name, %error, "the device is not as it should be");
             }
         }
-        Ok(())
+        self.dataplane.follow(&self.devices.borrow())
     }
 
     /// Takes back what this start attached, and everything where nothing was there before.

@@ -10,13 +10,12 @@ use crate::{
     control::{
         journal::timestamp,
         message::{
-            BackupStatus, InterfaceStatus, ProbeStatus, Problem, RouterStatus, SCHEMA, Serving, Stats,
-            Status, TargetCounts, TargetDetail, TargetStatus,
+            BackupStatus, FlowTable, InterfaceStatus, ProbeStatus, Problem, RouterStatus, SCHEMA, Status,
+            TargetDetail, TargetStatus,
         },
         server::{Command, Reply},
     },
     dataplane,
-    director::Serves,
 };
 
 /// Events in a target's detail.
@@ -33,7 +32,11 @@ impl Core {
             Command::Target { name, reply } => drop(reply.send(self.detail(&name))),
             Command::SetAdmin { name, set, reply } => drop(reply.send(self.set_admin(&name, &set))),
             Command::Probe { name, reply } => self.probe(name, reply),
-            Command::Stats { reply } => drop(reply.send(self.stats())),
+            Command::Stats { by, reply } => {
+                let stats = self.dataplane.stats(&self.config.targets, by);
+                drop(reply.send(stats.map_err(|error| problem(&error))));
+            }
+            Command::Observe { wish, reply } => self.observe(wish, reply),
             Command::Attach { name, mode, reply } => drop(reply.send(self.attach(&name, mode))),
             Command::Detach { name, reply } => drop(reply.send(self.detach(&name))),
             Command::Reload { reply } => drop(reply.send(self.reload())),
@@ -51,6 +54,11 @@ impl Core {
                 uptime_s: Some(self.started.elapsed().as_secs_f64()),
                 stale: false,
                 interfaces,
+                flows: self
+                    .remembered
+                    .as_ref()
+                    .map(|found| &found.flows)
+                    .map(|flows| FlowTable { answered: flows.answered, room: flows.room }),
             },
             targets,
         })
@@ -81,11 +89,8 @@ impl Core {
         let state = self.targets.get(index).ok_or_else(gone)?;
         let counts = self.dataplane.counts(target).map_err(|error| problem(&error))?.sums();
         let order = self.orders.of(&target.name);
-        let (serving, backup) = match state.serves {
-            Serves::Primary => (Serving::Primary, None),
-            Serves::Backup(n) => (Serving::Backup, target.backups.get(n).map(|backup| backup.name.clone())),
-            Serves::Nobody => (Serving::None, None),
-        };
+        let (serving, draining_to) = state.serves.words();
+        let backup = state.serves.backup().and_then(|n| target.backups.get(n));
         let backups = target.backups.iter().zip(&state.backups).zip(1..);
         Ok(TargetStatus {
             name: target.name.clone(),
@@ -94,18 +99,15 @@ impl Core {
             admin_reason: order.reason,
             health: state.primary,
             serving: Some(serving),
-            backup,
-            draining_to: None,
+            backup: backup.map(|backup| backup.name.clone()),
+            draining_to,
             since: Some(timestamp(state.since)),
             reason: Some(state.reason.clone()),
             rtt_us: micros(self.fleet.rtt(state.crew.of(0))),
             steered_packets: counts.steered.packets,
             steered_bytes: counts.steered.bytes,
             returned_packets: counts.returned.packets,
-            pins: self
-                .flows
-                .as_ref()
-                .map(|flows| flows.of.get(&self.dataplane.id_of(target)).copied().unwrap_or_default()),
+            pins: self.remembered.as_ref().map(|found| found.pins(self.dataplane.id_of(target))),
             backups: backups
                 .map(|((backup, health), server)| BackupStatus {
                     name: backup.name.clone(),
@@ -122,7 +124,7 @@ impl Core {
         let mut list = Vec::new();
         for (n, server) in target.servers().enumerate() {
             for post in state.crew.of(n) {
-                let asked = target.services.iter().zip(server.at(post.address)).zip(&post.probers);
+                let asked = target.probed(server.at(post.address)).zip(&post.probers);
                 list.extend(asked.map(|((service, at), id)| {
                     let prober = self.fleet.get(*id);
                     ProbeStatus {
@@ -173,19 +175,6 @@ impl Core {
         });
     }
 
-    fn stats(&self) -> Result<Stats, Problem> {
-        let counts = |target: &Target| {
-            let counts = self.dataplane.counts(target).map_err(|error| problem(&error))?;
-            Ok(TargetCounts { name: target.name.clone(), counts: counts.rows() })
-        };
-        Ok(Stats {
-            schema: SCHEMA,
-            stale: false,
-            router: self.dataplane.router_counts().map_err(|error| problem(&error))?.rows(),
-            targets: self.config.targets.iter().map(counts).collect::<Result<_, Problem>>()?,
-        })
-    }
-
     fn attach(&mut self, name: &str, mode: Option<Mode>) -> Result<InterfaceStatus, Problem> {
         let configured = self.config.router.interfaces.iter().find(|interface| interface.name == name);
         let Some(configured) = configured else {
@@ -197,6 +186,7 @@ impl Core {
         let attached = self.dataplane.attach(name, mode);
         attached.as_ref().map_err(problem)?;
         self.detached.remove(name);
+        self.follow_devices();
         self.interface_event(name, was, "attached", &attached);
         Ok(InterfaceStatus { attached: true, reason: None, ..self.interface(name) })
     }
@@ -209,6 +199,7 @@ impl Core {
         let detached = self.dataplane.detach(name);
         detached.as_ref().map_err(problem)?;
         self.detached.insert(name.to_owned());
+        self.follow_devices();
         self.interface_event(name, "attached", "detached", &detached);
         Ok(InterfaceStatus { mode: None, ..self.interface(name) })
     }

@@ -1,6 +1,7 @@
 //! What the core knows of one target, and how a decision is made and carried out.
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::fleet::{Crew, Fleet, Post};
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
         message::Admin,
     },
     dataplane::Dataplane,
-    director::{self, Place, Serves, Situation},
+    director::{self, Drain, Place, Serves, Situation, To},
     health::{
         Health,
         combine::{Silent, whole},
@@ -31,6 +32,10 @@ pub struct TargetState {
     pub serves: Serves,
     /// Since when.
     pub since: Timestamp,
+    /// The same, by the monotonic clock.
+    pub began: Instant,
+    /// What was found at the backup since then, if anybody has looked.
+    pub kept: Option<u64>,
     /// Why.
     pub reason: String,
     /// What was last written to the map.
@@ -45,7 +50,7 @@ impl TargetState {
     /// The state before any probe: what the availability map says.
     pub fn new(target: &Target, crew: Crew, dataplane: &Dataplane, now: Timestamp) -> Self {
         let found = dataplane.placed(target);
-        let serves = director::serves(found.serving(), target.backups.len());
+        let serves = director::serves(found, target.backups.len());
         let reason = match serves {
             Serves::Primary => "started",
             _ => "taken over from the daemon before",
@@ -56,8 +61,10 @@ impl TargetState {
             backups: vec![Health::Unknown; target.backups.len()],
             serves,
             since: now,
+            began: Instant::now(),
+            kept: None,
             reason: reason.to_owned(),
-            place: Place { serving: found.serving(), live: found.live() },
+            place: Place { serving: found.serving(), keeper: found.keeper(), live: found.live() },
             announced: found.generation(),
             left_out: Vec::new(),
         }
@@ -69,12 +76,20 @@ impl TargetState {
         self.take_health(target, with);
         let order = with.orders.of(&target.name);
         let situation = Situation {
-            admin: order.state,
+            // What began at the primary cannot be told from what is new.
+            admin: if order.state == Admin::Drain && !target.remembers() {
+                Admin::Disabled
+            } else {
+                order.state
+            },
             all_down: target.all_down,
             primary: self.primary,
             backups: &self.backups,
             now: self.serves,
             failback: target.failback,
+            keeps: target.keeps(),
+            drain: Drain { age: self.began.elapsed(), pins: self.kept },
+            drain_limit: target.drain_limit,
             told: with.cause == Cause::Operator,
         };
         let (serves, why) = director::decide(&situation);
@@ -90,10 +105,23 @@ impl TargetState {
             record_serving(with.journal, target, self.serves, serves, &words);
             self.serves = serves;
             self.since = Timestamp::now();
+            (self.began, self.kept) = (Instant::now(), None);
             self.reason = words;
         } else if with.cause != Cause::Nothing {
             self.reason = words;
         }
+    }
+
+    /// Somebody has looked, beginning at `began`, how many flows and calls are left at the target's backups.
+    pub fn found(&mut self, kept: u64, began: Instant) {
+        if began >= self.began {
+            self.kept = Some(kept);
+        }
+    }
+
+    /// Whether draining may be over without anybody's health having changed.
+    pub const fn drains(&self) -> bool {
+        matches!(self.serves, Serves::Draining { .. })
     }
 
     fn take_health(&mut self, target: &Target, with: &Means<'_>) {
@@ -146,20 +174,39 @@ pub enum Cause {
     Operator,
 }
 
-/// The server's name in events.
+/// The name in events of the server that gets what is new.
 pub fn name(target: &Target, serves: Serves) -> &str {
     match serves {
-        Serves::Primary => "primary",
-        Serves::Backup(n) => target.backups.get(n).map_or("backup", |backup| backup.name.as_str()),
+        Serves::Primary | Serves::Draining { to: To::Primary, .. } => "primary",
+        Serves::Backup(n) | Serves::Draining { backup: n, to: To::Backup } => backup(target, n),
         Serves::Nobody => "none",
     }
 }
 
+fn backup(target: &Target, n: usize) -> &str {
+    target.backups.get(n).map_or("backup", |backup| backup.name.as_str())
+}
+
+/// The event's kind, and both servers, for a change of who serves. Where one server is drained, its name is the first.
+fn change(target: &Target, from: Serves, to: Serves) -> (&'static str, &str, &str) {
+    match (from, to) {
+        (_, Serves::Draining { backup: n, to: To::Primary }) => ("draining", backup(target, n), "primary"),
+        (_, Serves::Draining { backup: n, to: To::Backup }) => ("draining", "primary", backup(target, n)),
+        (Serves::Draining { backup: n, to: To::Primary }, Serves::Primary) => {
+            ("drained", backup(target, n), "primary")
+        }
+        (Serves::Draining { to: To::Backup, .. }, Serves::Backup(n)) => {
+            ("drained", "primary", backup(target, n))
+        }
+        _ => ("serving", name(target, from), name(target, to)),
+    }
+}
+
 fn record_serving(journal: &Journal, target: &Target, from: Serves, to: Serves, words: &str) {
-    let (from, to) = (name(target, from), name(target, to));
-    tracing::info!(target = %target.name, from, to, reason = %words, "serving");
+    let (kind, from, to) = change(target, from, to);
+    tracing::info!(target = %target.name, from, to, reason = %words, "{kind}");
     journal.record(Draft {
-        kind: "serving".into(),
+        kind: kind.into(),
         target: Some(target.name.clone()),
         from: Some(from.into()),
         to: Some(to.into()),
@@ -189,7 +236,7 @@ fn left_out(target: &Target, posts: &[Post], silent: Silent) -> String {
             address = address(family),
         ),
         Silent::Service { family, service } => {
-            let service = target.services.get(service).map_or_else(String::new, ToString::to_string);
+            let service = target.probed(0..).nth(service).map_or_else(String::new, |(it, _)| it.to_string());
             let at = if posts.len() > 1 { format!(" at {}", address(family)) } else { String::new() };
             format!(
                 "{service}{at} never answered, and does not count; leave it out of `services` if it is not there"

@@ -21,6 +21,8 @@ pub struct Attachment {
     /// How it was attached; none where an older daemon did that.
     pub mode: Option<Mode>,
     _link: FdLink,
+    /// On the way out; none where the kernel knows no such links.
+    pub(super) egress: Option<FdLink>,
 }
 
 impl fmt::Debug for Attachment {
@@ -79,7 +81,13 @@ pub fn adopt(program: &mut Xdp, pins: &Pins, name: &str) -> Result<Option<Attach
         return Ok(None);
     };
     let link = program.take_link(id).map_err(|error| load_error(&error))?;
-    Ok(Some(Attachment { name: name.into(), index: index(name)?, mode: None, _link: fd(name, link)? }))
+    Ok(Some(Attachment {
+        name: name.into(),
+        index: index(name)?,
+        mode: None,
+        _link: fd(name, link)?,
+        egress: None,
+    }))
 }
 
 fn pin(pins: &Pins, name: &str, link: XdpLink) -> Result<Attachment, Error> {
@@ -90,7 +98,7 @@ fn pin(pins: &Pins, name: &str, link: XdpLink) -> Result<Attachment, Error> {
         path,
         reason: causes(&error),
     })?;
-    Ok(Attachment { name: name.into(), index: index(name)?, mode: None, _link: pinned.into() })
+    Ok(Attachment { name: name.into(), index: index(name)?, mode: None, _link: pinned.into(), egress: None })
 }
 
 /// A kernel that knows no bpf_link for XDP cannot keep the program when the daemon ends.
@@ -102,7 +110,8 @@ fn fd(name: &str, link: XdpLink) -> Result<FdLink, Error> {
     })
 }
 
-fn index(name: &str) -> Result<u32, Error> {
+/// The index of the device of this name.
+pub fn index(name: &str) -> Result<u32, Error> {
     use rustix::net::{AddressFamily, SocketType, netdevice, socket};
     socket(AddressFamily::INET, SocketType::DGRAM, None)
         .and_then(|socket| netdevice::name_to_index(socket, name))
@@ -121,7 +130,7 @@ fn explain(name: &str, mode: &'static str, error: &ProgramError) -> Error {
     }
 }
 
-fn errno(error: &(dyn std::error::Error + 'static)) -> Option<Errno> {
+pub(super) fn errno(error: &(dyn std::error::Error + 'static)) -> Option<Errno> {
     let mut next = Some(error);
     while let Some(cause) = next {
         if let Some(code) = cause.downcast_ref::<io::Error>().and_then(Errno::from_io_error) {
@@ -136,11 +145,11 @@ fn load_error(error: &ProgramError) -> Error {
     Error::load(error)
 }
 
-fn link_error(error: &LinkError) -> String {
+pub(super) fn link_error(error: &LinkError) -> String {
     causes(error)
 }
 
-fn causes(error: &dyn std::error::Error) -> String {
+pub(super) fn causes(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

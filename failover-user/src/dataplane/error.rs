@@ -45,6 +45,12 @@ pub enum Error {
         /// The least.
         needed: &'static str,
     },
+    /// The same, for a word of the configuration.
+    #[error("`forward = \"kernel\"` needs TCX links, which Linux {release} does not have")]
+    NoTcx {
+        /// What runs.
+        release: String,
+    },
     /// An interface that is not there.
     #[error("interface {name}: no such device")]
     NoInterface {
@@ -57,12 +63,36 @@ pub enum Error {
         /// The interface.
         name: String,
     },
+    /// A device whose frames the program cannot read.
+    #[error("attach XDP to {name}: a {kind} device has no Ethernet frames")]
+    NotEthernet {
+        /// The interface.
+        name: String,
+        /// What it is.
+        kind: String,
+    },
+    /// A VLAN device, of which the driver knows nothing.
+    #[error("attach XDP to {name}: it is a VLAN device of {parent}")]
+    VlanDevice {
+        /// The interface.
+        name: String,
+        /// The device beneath it.
+        parent: String,
+    },
+    /// The card takes tags off, and cannot be told to leave them.
+    #[error(
+        "attach XDP to {name}: its driver takes VLAN tags off frames, and cannot leave them (rxvlan is fixed)"
+    )]
+    StripsTags {
+        /// The interface.
+        name: String,
+    },
     /// The driver refuses.
-    #[error("attach XDP to {name} in {mode} mode: {source}")]
+    #[error("attach to {name} in {mode} mode: {source}")]
     Attach {
         /// The interface.
         name: String,
-        /// `native` or `generic`.
+        /// `native`, `generic`, or, of the way out, `egress`.
         mode: &'static str,
         /// The kernel's words.
         source: io::Error,
@@ -139,11 +169,21 @@ impl Error {
             }
             Self::NotPinned { .. } => "start the daemon: failover run".into(),
             Self::KernelTooOld { .. } => "boot a newer kernel".into(),
+            Self::NoTcx { .. } => "boot Linux 6.6 or later, or write forward = \"xdp\"".into(),
             Self::NoInterface { name } => {
                 format!("see `ip link` for the names there are, and [router] interfaces for {name}")
             }
             Self::Busy { name } => format!(
                 "see which: `ip -details link show {name}`; take it away: `ip link set dev {name} xdp off`"
+            ),
+            Self::NotEthernet { name, .. } => format!(
+                "leave {name} out of [router] interfaces, and attach where its traffic is Ethernet: at the devices towards phones and servers"
+            ),
+            Self::VlanDevice { name, parent } => format!(
+                "name {parent} instead of {name}: the program reads VLAN tags; or, slower, {{ name = \"{name}\", mode = \"generic\" }}"
+            ),
+            Self::StripsTags { name } => format!(
+                "use another port; or, if nothing on that wire is tagged, {{ name = \"{name}\", mode = \"generic\" }}"
             ),
             Self::Attach { mode: "native", name, .. } => format!(
                 "let it fall back: {{ name = \"{name}\", mode = \"auto\" }}; or lower the MTU, where the kernel's log says so"

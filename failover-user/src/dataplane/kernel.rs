@@ -6,9 +6,22 @@ use super::error::Error;
 /// (after 5.15): the first long-term kernel that has all.
 const NEEDED: (u32, u32) = (6, 1);
 
+/// TCX links (`BPF_TCX_EGRESS`).
+const TCX: (u32, u32) = (6, 6);
+
+/// Whether programs can be attached to the way out by links that outlive the daemon.
+pub fn has_tcx() -> bool {
+    version(&release()).is_none_or(|version| version >= TCX)
+}
+
+/// What runs.
+pub fn release() -> String {
+    rustix::system::uname().release().to_string_lossy().into_owned()
+}
+
 /// Refuses a kernel that is too old, before anything is touched.
 pub fn check() -> Result<(), Error> {
-    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let release = release();
     match version(&release) {
         Some(version) if version < NEEDED => Err(Error::KernelTooOld { release, needed: "6.1" }),
         _ => Ok(()),

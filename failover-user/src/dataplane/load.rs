@@ -2,20 +2,25 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use aya::{Ebpf, EbpfLoader, programs::Xdp};
-use failover_common::names::{self, MAX_BACKUPS, PROGRAM_XDP, REASON_SLOTS};
+use aya::{
+    Ebpf, EbpfLoader,
+    programs::{SchedClassifier, Xdp},
+};
+use failover_common::names::{self, MAX_BACKUPS, PROGRAM_EGRESS, PROGRAM_XDP, REASON_SLOTS};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::{
     attach::{self, Attachment},
+    device, egress,
     error::Error,
     ids::Ids,
     kernel,
     maps::{Events, Maps, NAMES, pinned_room},
+    observe::Observing,
     pins::{Pins, make_private, remove_folder},
     tables::Tables,
 };
-use crate::config::model::{Family, Mode, Target};
+use crate::config::model::{Family, Forward, Mode, Target};
 
 /// The eBPF object, built by the build script.
 pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/failover-ebpf"));
@@ -27,6 +32,8 @@ pub struct Options<'a> {
     pub bpffs_dir: PathBuf,
     /// Room in the flow tables.
     pub max_flows: u32,
+    /// Who forwards what is rewritten.
+    pub forward: Forward,
     /// The topology that the tables must have room for.
     pub targets: &'a [Target],
 }
@@ -39,8 +46,13 @@ pub struct Dataplane {
     pub(super) applied: Tables,
     pub(super) sizes: Sizes,
     pub(super) links: BTreeMap<String, Attachment>,
-    ebpf: Ebpf,
+    pub(super) ebpf: Ebpf,
+    /// While somebody observes: what runs in its place.
+    pub(super) observing: Option<Observing>,
     adopted: bool,
+    pub(super) forward: Forward,
+    /// Whether the programs of the way out are loaded.
+    egress: bool,
     /// Of the pin folder.
     _lock: std::fs::File,
 }
@@ -99,6 +111,10 @@ impl Dataplane {
     /// Nothing is attached that was not.
     pub fn open(options: &Options<'_>) -> Result<(Self, Events), Error> {
         kernel::check()?;
+        let egress = kernel::has_tcx();
+        if !egress && options.forward == Forward::Kernel {
+            return Err(Error::NoTcx { release: kernel::release() });
+        }
         let pins = Pins::new(&options.bpffs_dir);
         pins.create()?;
         let lock = pins.lock()?;
@@ -106,8 +122,8 @@ impl Dataplane {
         ids.assign(options.targets);
         let sizes = Sizes::of(&ids, options.max_flows);
         let (mut ebpf, fits) = match &before {
-            Some(_) if fits(&pins, sizes) => (load(&pins.maps(), sizes)?, true),
-            _ => (load_anew(&pins, sizes)?, false),
+            Some(_) if fits(&pins, sizes) => (load(&pins.maps(), sizes, options.forward)?, true),
+            _ => (load_anew(&pins, sizes, options.forward)?, false),
         };
         let (mut maps, events) = Maps::take(&mut ebpf)?;
         let adopted = before.is_some();
@@ -115,19 +131,41 @@ impl Dataplane {
         if let Some(older) = &older {
             maps.carry_over(older)?;
         }
-        let links = swap_in(&mut ebpf, &pins)?;
+        let links = swap_in(&mut ebpf, &pins, egress)?;
+        for attachment in links.values() {
+            maps.interfaces.count(&attachment.name, attachment.index)?;
+        }
         if let Some(older) = &older {
             // What came in while the old program still ran.
             maps.carry_over_flows(older)?;
         }
         settle(&mut ebpf, &pins, fits)?;
         let applied = maps.tables()?;
-        Ok((Self { pins, maps, ids, applied, sizes, links, ebpf, adopted, _lock: lock }, events))
+        let opened = Self {
+            pins,
+            maps,
+            ids,
+            applied,
+            sizes,
+            links,
+            ebpf,
+            observing: None,
+            adopted,
+            forward: options.forward,
+            egress,
+            _lock: lock,
+        };
+        Ok((opened, events))
     }
 
     /// Whether an older daemon's state was taken over.
     pub const fn adopted(&self) -> bool {
         self.adopted
+    }
+
+    /// Whether what the router itself sends is steered.
+    pub const fn steers_own_packets(&self) -> bool {
+        self.egress
     }
 
     /// The interfaces on which our program is attached by a link of ours.
@@ -151,29 +189,67 @@ impl Dataplane {
         self.program().ok()?.info().ok()?.verified_instruction_count()
     }
 
-    /// Our program.
+    /// Our program: the one that the links run.
     pub(super) fn program(&self) -> Result<&Xdp, Error> {
-        self.ebpf.program(PROGRAM_XDP).and_then(|program| program.try_into().ok()).ok_or_else(no_program)
+        let ebpf = self.observing.as_ref().map_or(&self.ebpf, |observing| &observing.ebpf);
+        ebpf.program(PROGRAM_XDP).and_then(|program| program.try_into().ok()).ok_or_else(no_program)
+    }
+
+    /// The program of the way out.
+    pub(super) fn egress_program(&self) -> Result<&SchedClassifier, Error> {
+        let program = self.ebpf.program(PROGRAM_EGRESS).and_then(|program| program.try_into().ok());
+        program.ok_or_else(no_program)
     }
 
     /// Attaches to `interface`; one that is attached stays so.
     pub fn attach(&mut self, interface: &str, mode: Mode) -> Result<(), Error> {
-        if !self.links.contains_key(interface) {
-            let attachment = attach::attach(program(&mut self.ebpf)?, &self.pins, interface, mode)?;
-            self.links.insert(interface.to_owned(), attachment);
+        if self.links.contains_key(interface) {
+            return self.attach_egress(interface);
+        }
+        device::make_ready(&self.pins, interface, mode)?;
+        self.maps.interfaces.count(interface, attach::index(interface)?)?;
+        let ebpf = self.observing.as_mut().map_or(&mut self.ebpf, |observing| &mut observing.ebpf);
+        let attached = attach::attach(program(ebpf)?, &self.pins, interface, mode);
+        let attachment = attached.inspect_err(|_| self.put_back(interface))?;
+        self.links.insert(interface.to_owned(), attachment);
+        self.attach_egress(interface).or_else(|error| self.detach(interface).and(Err(error)))
+    }
+
+    /// The way out of one that is attached, where the kernel can.
+    fn attach_egress(&mut self, interface: &str) -> Result<(), Error> {
+        let attachment = self.links.get_mut(interface).filter(|link| link.egress.is_none());
+        if let Some(attachment) = attachment.filter(|_| self.egress) {
+            let program = egress::program(&mut self.ebpf)?;
+            attachment.egress = Some(egress::attach(program, &self.pins, interface)?);
         }
         Ok(())
     }
 
+    /// Makes a device ready once more, to which an older daemon has attached the program.
+    pub fn make_ready(&self, interface: &str, mode: Mode) -> Result<(), Error> {
+        device::make_ready(&self.pins, interface, mode)
+    }
+
+    fn put_back(&self, interface: &str) {
+        let index = self.links.get(interface).map_or_else(|| attach::index(interface), |link| Ok(link.index));
+        if let Err(error) = index.and_then(|index| device::put_back(&self.pins, index)) {
+            tracing::debug!(interface, %error, "nothing to put back");
+        }
+    }
+
     /// Detaches from `interface`, or forgets the link of a device that is gone; one that is not attached is no error.
     pub fn detach(&mut self, interface: &str) -> Result<(), Error> {
-        Pins::remove(&self.pins.link(interface))?;
-        self.links.remove(interface);
-        Ok(())
+        self.pins.remove_links(interface)?;
+        self.put_back(interface);
+        match self.links.remove(interface) {
+            Some(attachment) => self.maps.interfaces.forget(attachment.index),
+            None => Ok(()),
+        }
     }
 
     /// Takes everything away: links, programs, maps.
     pub fn remove(self) -> Result<(), Error> {
+        device::put_all_back(&self.pins)?;
         self.pins.remove_all()
     }
 }
@@ -188,18 +264,21 @@ fn pinned(pins: &Pins) -> Result<(Option<Maps>, Ids), Error> {
     Ok((Some(maps), ids))
 }
 
+/// The tables that have the very size that was asked for.
+const IN_FULL: [&str; 1] = [names::ANSWERED];
+
 /// Whether the pinned maps have the room that is needed, and the flow tables the very size that was asked for.
 fn fits(pins: &Pins, sizes: Sizes) -> bool {
     sizes.entries().into_iter().all(|(name, entries)| match pinned_room(pins, name) {
         // The kernel gives each CPU the same part of this one.
         Some(room) if name == names::UNANSWERED => room.abs_diff(entries) < Sizes::LEAST_UNANSWERED,
-        Some(room) if name == names::ANSWERED => room == entries,
+        Some(room) if IN_FULL.contains(&name) => room == entries,
         Some(room) => room >= entries,
         None => false,
     })
 }
 
-fn load(maps: &std::path::Path, sizes: Sizes) -> Result<Ebpf, Error> {
+fn load(maps: &std::path::Path, sizes: Sizes, forward: Forward) -> Result<Ebpf, Error> {
     let mut loader = EbpfLoader::new();
     for (name, entries) in sizes.entries() {
         loader.map_max_entries(name, entries);
@@ -207,29 +286,51 @@ fn load(maps: &std::path::Path, sizes: Sizes) -> Result<Ebpf, Error> {
     for name in NAMES {
         loader.map_pin_path(name, maps.join(name));
     }
+    let slots = next_hops();
+    let mask = slots - 1;
+    loader.map_max_entries(names::NEXT_HOPS, slots).override_global(names::NEXT_HOP_MASK, &mask, true);
+    let kernel_forwards = u8::from(forward == Forward::Kernel);
+    loader.override_global(names::KERNEL_FORWARDS, &kernel_forwards, true);
     let mut ebpf = loader.load(OBJECT).map_err(|error| Error::load(&error))?;
     program(&mut ebpf)?.load().map_err(|error| Error::load(&error))?;
+    if kernel::has_tcx() {
+        egress::program(&mut ebpf)?.load().map_err(|error| Error::load(&error))?;
+    }
     #[cfg(feature = "packet-log")]
     log_packets(&mut ebpf);
     Ok(ebpf)
 }
 
-fn load_anew(pins: &Pins, sizes: Sizes) -> Result<Ebpf, Error> {
+/// Slots for next hops: as many as there may be, if they take no more than 64 MiB on all CPUs together.
+fn next_hops() -> u32 {
+    const BYTES: usize = 48;
+    let cpus = aya::util::nr_cpus().unwrap_or(1).max(1);
+    let room = u32::try_from((64 << 20) / BYTES / cpus).unwrap_or(u32::MAX);
+    let power = if room == 0 { 1 } else { 1 << room.ilog2() };
+    power.clamp(names::LEAST_NEXT_HOPS, names::MOST_NEXT_HOPS)
+}
+
+fn load_anew(pins: &Pins, sizes: Sizes, forward: Forward) -> Result<Ebpf, Error> {
     let folder = pins.next_layout();
     remove_folder(&folder)?;
     let maps = folder.join("maps");
     make_private(&folder)?;
     make_private(&maps)?;
-    load(&maps, sizes)
+    load(&maps, sizes, forward)
 }
 
 /// Puts our program in the place of the one that every pinned link runs.
-fn swap_in(ebpf: &mut Ebpf, pins: &Pins) -> Result<BTreeMap<String, Attachment>, Error> {
+fn swap_in(ebpf: &mut Ebpf, pins: &Pins, egress: bool) -> Result<BTreeMap<String, Attachment>, Error> {
     let mut links = BTreeMap::new();
     for name in pins.linked() {
-        if let Some(attachment) = attach::adopt(program(ebpf)?, pins, &name)? {
-            links.insert(name, attachment);
+        let Some(mut attachment) = attach::adopt(program(ebpf)?, pins, &name)? else {
+            Pins::remove(&pins.egress_link(&name))?;
+            continue;
+        };
+        if egress {
+            attachment.egress = egress::adopt(egress::program(ebpf)?, pins, &name)?;
         }
+        links.insert(name, attachment);
     }
     Ok(links)
 }

@@ -9,13 +9,15 @@ use aya::{
 use failover_common::{
     key::{EndpointKey, FlowKey, HostKey},
     names,
-    value::{Counter, Endpoint, Flow, Origin, PortBitmap, Server, Service},
+    value::{Counter, Endpoint, Flow, Origin, PortBitmap, Server, Service, Station},
 };
 
-use super::{availability::AvailabilityTable, error::Error, pins::Pins, tables::Tables};
+use super::{
+    availability::AvailabilityTable, error::Error, interfaces::Interfaces, pins::Pins, tables::Tables,
+};
 
 /// The maps whose sizes the loader chooses, and all others: every name there is.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 21] = [
     names::PORTS,
     names::SERVICES,
     names::AVAILABILITY,
@@ -29,7 +31,12 @@ pub const NAMES: [&str; 16] = [
     names::PROBES,
     names::DEVICES,
     names::EPOCH,
+    names::STATIONS,
+    names::DISCOVERIES,
     names::COUNTERS,
+    names::INTERFACES,
+    names::INTERFACE_NAMES,
+    names::INTERFACE_COUNTERS,
     names::ANNOUNCED,
     names::EVENTS,
 ];
@@ -48,7 +55,10 @@ pub struct Maps {
     pub probes: HashMap<MapData, EndpointKey, u32>,
     pub devices: DevMapHash<MapData>,
     pub epoch: Array<MapData, u32>,
+    pub stations: HashMap<MapData, u32, Station>,
+    pub discoveries: HashMap<MapData, u32, EndpointKey>,
     pub counters: PerCpuArray<MapData, Counter>,
+    pub interfaces: Interfaces,
 }
 
 /// The ring buffer of kernel events.
@@ -96,7 +106,14 @@ impl Maps {
             probes: typed(names::PROBES, &mut map)?,
             devices: typed(names::DEVICES, &mut map)?,
             epoch: typed(names::EPOCH, &mut map)?,
+            stations: typed(names::STATIONS, &mut map)?,
+            discoveries: typed(names::DISCOVERIES, &mut map)?,
             counters: typed(names::COUNTERS, &mut map)?,
+            interfaces: Interfaces {
+                slots: typed(names::INTERFACES, &mut map)?,
+                names: typed(names::INTERFACE_NAMES, &mut map)?,
+                counters: typed(names::INTERFACE_COUNTERS, &mut map)?,
+            },
         };
         Ok((maps, typed(names::EVENTS, &mut map)?))
     }
@@ -106,6 +123,7 @@ impl Maps {
         let mut tables = Tables {
             services: entries(&self.services, names::SERVICES).collect::<Result<_, _>>()?,
             backups: entries(&self.backups, names::BACKUPS).collect::<Result<_, _>>()?,
+            discoveries: entries(&self.discoveries, names::DISCOVERIES).collect::<Result<_, _>>()?,
             ..Tables::default()
         };
         for entry in entries(&self.hosts, names::HOSTS) {

@@ -1,11 +1,13 @@
 //! The machine's network devices, kept current: which there are, what XDP program they run, and which of them can
-//! take a redirected frame (`NETDEV_XDP_ACT_NDO_XMIT` of the `netdev` generic netlink family, Linux 6.3).
+//! take a redirected frame (`NETDEV_XDP_ACT_NDO_XMIT` of the `netdev` generic netlink family, Linux 6.3), or one in several
+//! buffers (`NETDEV_XDP_ACT_NDO_XMIT_SG`).
 //!
 //! A device that does not say so gets no redirected frame: packets for it go through the kernel. On a kernel
 //! without that family no device says so.
 
 use std::{collections::BTreeSet, io, time::Duration};
 
+use failover_common::names::SCATTERED;
 use futures_channel::mpsc::UnboundedReceiver;
 use futures_util::StreamExt as _;
 use genetlink::{GenetlinkHandle, message::RawGenlMessage};
@@ -16,7 +18,7 @@ use netlink_packet_core::{
 use netlink_packet_generic::{GenlFamily, GenlHeader, GenlMessage};
 use rtnetlink::{
     MulticastGroup,
-    packet_route::link::{LinkAttribute, LinkXdp, XdpAttached},
+    packet_route::link::{LinkAttribute, LinkInfo, LinkXdp, XdpAttached},
     sys::SocketAddr,
 };
 use tokio::sync::watch;
@@ -38,6 +40,21 @@ pub struct Device {
     pub mac: Option<[u8; 6]>,
     /// The XDP program that it runs: how, and the program's id.
     pub xdp: Option<(Mode, u32)>,
+    /// ARPHRD_… of linux/if_arp.h.
+    pub link_type: u16,
+    /// Of a virtual device, its kind: `veth`, `vlan`, ….
+    pub kind: Option<String>,
+    /// The index of the device that it is stacked on, or of a veth's far end.
+    pub parent: Option<u32>,
+}
+
+impl Device {
+    /// Whether a frame to a group is one for the kernel, whatever address the program gives it: a veth in native mode keeps
+    /// what its far end has found, and nothing that was sent to a group is forwarded.
+    pub fn knows_groups(&self) -> bool {
+        let generic = self.xdp.is_some_and(|(mode, _)| mode == Mode::Generic);
+        self.kind.as_deref() == Some("veth") && !generic
+    }
 }
 
 /// What is known of the devices.
@@ -45,7 +62,8 @@ pub struct Device {
 pub struct Devices {
     /// Every device.
     pub all: Vec<Device>,
-    /// Indices of those that can take a redirected frame.
+    /// Indices of those that can take a redirected frame, and those again, with [`SCATTERED`], that can take it in several
+    /// buffers.
     pub redirectable: BTreeSet<u32>,
 }
 
@@ -145,12 +163,22 @@ async fn look(handle: &rtnetlink::Handle, generic: &GenetlinkHandle) -> Result<D
     let mut links = handle.link().get().execute();
     while let Some(link) = links.next().await {
         let link = link.map_err(|error| fails(io::Error::other(error.to_string())))?;
-        let mut device = Device { index: link.header.index, name: String::new(), mac: None, xdp: None };
+        let mut device = Device {
+            index: link.header.index,
+            name: String::new(),
+            mac: None,
+            xdp: None,
+            link_type: link.header.link_layer_type.into(),
+            kind: None,
+            parent: None,
+        };
         for attribute in link.attributes {
             match attribute {
                 LinkAttribute::IfName(name) => device.name = name,
                 LinkAttribute::Address(mac) => device.mac = mac.try_into().ok(),
                 LinkAttribute::Xdp(xdp) => device.xdp = running(&xdp),
+                LinkAttribute::Link(parent) => device.parent = Some(parent),
+                LinkAttribute::LinkInfo(infos) => device.kind = kind(&infos),
                 _ => {}
             }
         }
@@ -159,11 +187,22 @@ async fn look(handle: &rtnetlink::Handle, generic: &GenetlinkHandle) -> Result<D
     let (mut generic, mut redirectable) = (generic.clone(), BTreeSet::new());
     for device in &all {
         // Without the family (Linux before 6.3), or without the device by now, nothing is redirected.
-        if is_redirectable(&mut generic, device.index).await == Some(true) {
+        let features = features_of(&mut generic, device.index).await.unwrap_or_default();
+        if features & Netdev::NDO_XMIT != 0 {
             redirectable.insert(device.index);
+            if features & Netdev::NDO_XMIT_SG != 0 {
+                redirectable.insert(device.index | SCATTERED);
+            }
         }
     }
     Ok(Devices { all, redirectable })
+}
+
+fn kind(infos: &[LinkInfo]) -> Option<String> {
+    infos.iter().find_map(|info| match info {
+        LinkInfo::Kind(kind) => Some(kind.to_string()),
+        _ => None,
+    })
 }
 
 fn running(xdp: &[LinkXdp]) -> Option<(Mode, u32)> {
@@ -179,15 +218,15 @@ fn running(xdp: &[LinkXdp]) -> Option<(Mode, u32)> {
     Some((mode, program))
 }
 
-/// Whether a device takes redirected frames. Each is asked for itself: the kernel's dump of this family does not mark
+/// What a device's driver can do with XDP. Each is asked for itself: the kernel's dump of this family does not mark
 /// its messages as parts of one (`NLM_F_MULTI`), and the netlink library ends it after the first.
-async fn is_redirectable(generic: &mut GenetlinkHandle, index: u32) -> Option<bool> {
+async fn features_of(generic: &mut GenetlinkHandle, index: u32) -> Option<u64> {
     let mut header = NetlinkHeader::default();
     header.flags = NLM_F_REQUEST;
     let question = GenlMessage::from_payload(Netdev { index, features: 0 });
     let mut answers = generic.request(NetlinkMessage::new(header, question.into())).await.ok()?;
     match answers.next().await?.ok()?.payload {
-        NetlinkPayload::InnerMessage(answer) => Some(answer.payload.features & Netdev::NDO_XMIT != 0),
+        NetlinkPayload::InnerMessage(answer) => Some(answer.payload.features),
         _ => None,
     }
 }
@@ -210,6 +249,7 @@ impl Netdev {
     const IFINDEX: u16 = 1;
     const XDP_FEATURES: u16 = 3;
     const NDO_XMIT: u64 = 4;
+    const NDO_XMIT_SG: u64 = 64;
 }
 
 impl GenlFamily for Netdev {
@@ -253,5 +293,5 @@ impl ParseableParametrized<[u8], GenlHeader> for Netdev {
     }
 }
 
-/// A dev map has room for this many devices at the most.
-pub const MOST_DEVICES: usize = 256;
+/// Places in the dev map, of which a device takes one or two.
+pub const MOST_DEVICES: usize = 512;

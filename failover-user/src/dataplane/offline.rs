@@ -12,6 +12,7 @@ use failover_common::value::Availability;
 use jiff::Timestamp;
 
 use super::{
+    attach, device,
     error::Error,
     ids::Ids,
     maps::{Maps, NAMES},
@@ -25,8 +26,8 @@ use crate::{
         admin::{Order, Orders, OrdersError},
         lock::{self, LockError},
         message::{
-            Admin, BackupStatus, InterfaceStatus, ProbeStatus, RouterStatus, SCHEMA, Serving, SetAdmin,
-            Stats, Status, TargetCounts, TargetStatus,
+            Admin, BackupStatus, By, InterfaceStatus, ProbeStatus, RouterStatus, SCHEMA, SetAdmin, Stats,
+            Status, TargetStatus,
         },
     },
     director::{Serves, serves},
@@ -80,9 +81,6 @@ pub enum OfflineError {
     /// The program in the kernel is not the one that this binary brings.
     #[error("the program that is loaded is another build's than this command's")]
     AnotherBuild,
-    /// Not without a daemon.
-    #[error("the admin state `drain` is not supported yet")]
-    Drain,
 }
 
 impl OfflineError {
@@ -102,7 +100,7 @@ impl OfflineError {
             | Self::NoInterface { .. }
             | Self::NoWayBack { .. }
             | Self::NotAttachedThere { .. } => 7,
-            Self::Orders(_) | Self::Lock(_) | Self::AnotherBuild | Self::Drain => 1,
+            Self::Orders(_) | Self::Lock(_) | Self::AnotherBuild => 1,
         }
     }
 
@@ -121,7 +119,6 @@ impl OfflineError {
             Self::AnotherBuild => Some(
                 "restart the daemon, which swaps in the program of this build without losing a packet".into(),
             ),
-            Self::Drain => Some("`disable` sends everything to the backup at once".into()),
             _ => None,
         }
     }
@@ -162,7 +159,7 @@ impl Pinned {
     }
 
     fn serves(&self, target: &Target) -> Option<Serves> {
-        self.id(target).map(|id| serves(self.maps.availability.get(id).serving(), target.backups.len()))
+        self.id(target).map(|id| serves(self.maps.availability.get(id), target.backups.len()))
     }
 
     fn target(&self, target: &Target, orders: &Orders) -> Result<TargetStatus, OfflineError> {
@@ -175,16 +172,12 @@ impl Pinned {
             admin_until: order.until.map(|until| until.to_string()),
             admin_reason: order.reason,
             health: Health::Unknown,
-            serving: serves.map(|serves| match serves {
-                Serves::Primary => Serving::Primary,
-                Serves::Backup(_) => Serving::Backup,
-                Serves::Nobody => Serving::None,
-            }),
-            backup: match serves {
-                Some(Serves::Backup(n)) => target.backups.get(n).map(|backup| backup.name.clone()),
-                _ => None,
-            },
-            draining_to: None,
+            serving: serves.map(|serves| serves.words().0),
+            backup: serves
+                .and_then(Serves::backup)
+                .and_then(|n| target.backups.get(n))
+                .map(|backup| backup.name.clone()),
+            draining_to: serves.and_then(|serves| serves.words().1),
             since: None,
             reason: Some(match serves {
                 Some(_) => "the last decision, kept by the kernel: no daemon watches".into(),
@@ -242,27 +235,21 @@ pub fn status(config: &Config) -> Result<Status, OfflineError> {
             uptime_s: None,
             stale: true,
             interfaces: pinned.interfaces(config, &devices),
+            flows: None,
         },
         targets: targets.collect::<Result<_, _>>()?,
     })
 }
 
 /// `stats`.
-pub fn stats(config: &Config) -> Result<Stats, OfflineError> {
+pub fn stats(config: &Config, by: Option<By>) -> Result<Stats, OfflineError> {
     let pinned = Pinned::open(config)?;
-    let counts = |target: &Target| {
-        let counts = pinned.id(target).map(|id| pinned.maps.counts(id)).transpose()?.unwrap_or_default();
-        Ok(TargetCounts { name: target.name.clone(), counts: counts.rows() })
-    };
-    Ok(Stats {
-        schema: SCHEMA,
-        stale: true,
-        router: pinned.maps.counts(0)?.rows(),
-        targets: config.targets.iter().map(counts).collect::<Result<_, Error>>()?,
-    })
+    let targets: Vec<_> =
+        config.targets.iter().map(|target| (target.name.as_str(), pinned.id(target))).collect();
+    Ok(pinned.maps.stats(&targets, by, true)?)
 }
 
-/// `target disable|auto|primary`. Nobody knows what is healthy: `disable` takes the backup that serves, else the first
+/// `target disable|drain|auto|primary`. Nobody knows what is healthy: `disable` and `drain` take the backup that serves, else the first
 /// one that was alive when a daemon last looked, else the first; `auto` means the primary, until a daemon returns.
 pub fn set_admin(config: &Config, name: &str, set: &SetAdmin) -> Result<TargetStatus, OfflineError> {
     let no_target = || OfflineError::NoTarget { name: name.to_owned() };
@@ -271,16 +258,25 @@ pub fn set_admin(config: &Config, name: &str, set: &SetAdmin) -> Result<TargetSt
     let pinned = Pinned::open(config)?;
     let id = pinned.id(target).ok_or_else(no_target)?;
     let before = pinned.maps.availability.get(id);
-    let serving = match set.state {
-        Admin::Drain => return Err(OfflineError::Drain),
-        Admin::Auto | Admin::Primary => 0,
-        Admin::Disabled => backup(&pinned.tables, target, before),
+    let (serving, keeper) = match set.state {
+        Admin::Auto | Admin::Primary => (0, 0),
+        Admin::Disabled => (backup(&pinned.tables, target, before), 0),
+        // What began at the primary cannot be told from what is new.
+        Admin::Drain if !target.remembers() => (backup(&pinned.tables, target, before), 0),
+        Admin::Drain => match before.serving() {
+            // A backup that serves everything already keeps it.
+            n if n != 0 && n != Availability::NOBODY => (n, before.keeper()),
+            _ => (backup(&pinned.tables, target, before), 1),
+        },
     };
     let mut orders = Orders::load(&config.router.state_dir)?;
     orders.give(name, Order::given(set, Timestamp::now()))?;
-    if serving != before.serving() {
-        let after = Availability::new(serving, before.live(), before.generation().wrapping_add(1));
-        pinned.maps.availability.set(id, after);
+    if (serving, keeper) != (before.serving(), before.keeper()) {
+        let generation = before.generation().wrapping_add(u32::from(serving != before.serving()));
+        pinned
+            .maps
+            .availability
+            .set(id, Availability::new(serving, before.live(), generation).kept_by(keeper));
     }
     pinned.target(target, &orders)
 }
@@ -292,7 +288,10 @@ pub fn detach(config: &Config, interface: Option<&str>) -> Result<Vec<String>, O
     let linked = pins.linked();
     match interface {
         Some(name) if linked.iter().any(|link| link == name) => {
-            Pins::remove(&pins.link(name))?;
+            pins.remove_links(name)?;
+            if let Ok(index) = attach::index(name) {
+                device::put_back(&pins, index)?;
+            }
             Ok(vec![name.to_owned()])
         }
         Some(name) => Err(OfflineError::NotAttached { name: name.to_owned() }),
@@ -300,6 +299,7 @@ pub fn detach(config: &Config, interface: Option<&str>) -> Result<Vec<String>, O
             Err(Error::NotPinned { path: config.router.bpffs_dir.clone() }.into())
         }
         None => {
+            device::put_all_back(&pins)?;
             pins.remove_all()?;
             Ok(linked)
         }
@@ -321,7 +321,8 @@ fn probes(target: &Target) -> Vec<ProbeStatus> {
     let mut probes = Vec::new();
     for server in target.servers() {
         for address in &server.addresses {
-            probes.extend(target.services.iter().zip(server.at(*address)).map(|(service, at)| ProbeStatus {
+            let asked = target.probed(server.at(*address));
+            probes.extend(asked.map(|(service, at)| ProbeStatus {
                 service: service.to_string(),
                 server: server.name.to_owned(),
                 address: at.to_string(),

@@ -29,7 +29,7 @@ impl Pins {
     /// Makes the folders, mode 0700, on a bpffs.
     pub fn create(&self) -> Result<(), Error> {
         self.check_bpffs()?;
-        for folder in [self.root.clone(), self.layout(), self.maps(), self.links()] {
+        for folder in [self.root.clone(), self.layout(), self.maps(), self.links(), self.egress_links()] {
             make_private(&folder)?;
         }
         Ok(())
@@ -89,6 +89,16 @@ impl Pins {
         self.layout().join(PROGRAM_XDP)
     }
 
+    /// The folder that tells of devices that took VLAN tags off before we came.
+    pub fn stripping(&self) -> PathBuf {
+        self.root.join("stripping")
+    }
+
+    /// The folder of one of them, by its index.
+    pub fn stripped(&self, index: u32) -> PathBuf {
+        self.stripping().join(index.to_string())
+    }
+
     /// The folder of the links.
     pub fn links(&self) -> PathBuf {
         self.root.join("links")
@@ -97,6 +107,22 @@ impl Pins {
     /// One interface's link.
     pub fn link(&self, interface: &str) -> PathBuf {
         self.links().join(link_name(interface))
+    }
+
+    /// The folder of the links on the way out.
+    pub fn egress_links(&self) -> PathBuf {
+        self.root.join("egress")
+    }
+
+    /// One interface's link on the way out.
+    pub fn egress_link(&self, interface: &str) -> PathBuf {
+        self.egress_links().join(link_name(interface))
+    }
+
+    /// Detaches one interface, both ways.
+    pub fn remove_links(&self, interface: &str) -> Result<(), Error> {
+        Self::remove(&self.egress_link(interface))?;
+        Self::remove(&self.link(interface))
     }
 
     /// The names of the interfaces whose links are pinned.
@@ -121,7 +147,7 @@ impl Pins {
 
     /// Takes everything of the router's away, links first. What else somebody pinned in the folder stays.
     pub fn remove_all(&self) -> Result<(), Error> {
-        for folder in [self.links(), self.layout(), self.next_layout()] {
+        for folder in [self.egress_links(), self.links(), self.layout(), self.next_layout()] {
             remove_folder(&folder)?;
         }
         match fs::remove_dir(&self.root) {

@@ -9,7 +9,7 @@ use aya::{
     maps::{Array, HashMap, Map, MapData},
 };
 use failover_common::{
-    key::FlowKey,
+    key::{FlowKey, TCP},
     names,
     value::{Flow, Origin},
 };
@@ -20,12 +20,15 @@ use super::{
     maps::{entries, fails, pinned_room},
     pins::Pins,
 };
+use crate::config::model::Target;
 
 /// What a walk found.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Flows {
     /// Who is remembered, flows and hosts, by target id.
     pub of: BTreeMap<u32, u64>,
+    /// TCP connections among them that are not over, by target id.
+    pub connections: BTreeMap<u32, u64>,
     /// Entries of those who were answered.
     pub answered: u64,
     /// The most there may be.
@@ -48,12 +51,15 @@ const LAST_WORDS: Duration = Duration::from_mins(1);
 #[derive(Clone, Debug)]
 pub struct Sweeper {
     pins: Pins,
+    /// By target id: seconds after which a connection is idle.
+    idle: BTreeMap<u32, u64>,
 }
 
 impl Dataplane {
     /// Something that walks the flow tables.
-    pub fn sweeper(&self) -> Sweeper {
-        Sweeper { pins: self.pins.clone() }
+    pub fn sweeper(&self, configured: &[Target]) -> Sweeper {
+        let idle = configured.iter().map(|target| (self.ids.target(target), target.tcp_idle.as_secs()));
+        Sweeper { pins: self.pins.clone(), idle: idle.collect() }
     }
 }
 
@@ -72,12 +78,16 @@ impl Sweeper {
         for entry in entries(&answered, names::ANSWERED) {
             let (key, flow) = entry?;
             let quiet = now.saturating_sub(u64::from(flow.seen));
-            let patience = if flow.is_over() { LAST_WORDS } else { IDLE };
-            if quiet > patience.as_secs() {
+            let patience =
+                if flow.is_over() { LAST_WORDS.as_secs() } else { self.idle(&key, &flow, &targets) };
+            if quiet > patience {
                 over.push(key);
             } else {
                 flows.answered += 1;
                 count(&mut flows.of, &targets, &flow);
+                if key.protocol == TCP && !flow.is_over() {
+                    count(&mut flows.connections, &targets, &flow);
+                }
             }
         }
         for key in &over {
@@ -85,9 +95,24 @@ impl Sweeper {
             let _ = answered.remove(key);
         }
         for entry in entries(&self.table::<FlowKey, Flow>(names::UNANSWERED)?, names::UNANSWERED) {
-            count(&mut flows.of, &targets, &entry?.1);
+            let (key, flow) = entry?;
+            count(&mut flows.of, &targets, &flow);
+            // Of a connection that its server does not know there is nothing to come.
+            let fresh = now.saturating_sub(u64::from(flow.seen)) <= LAST_WORDS.as_secs();
+            if key.protocol == TCP && fresh && !flow.is_over() {
+                count(&mut flows.connections, &targets, &flow);
+            }
         }
         Ok(flows)
+    }
+
+    /// Seconds; of a host, the longest that anybody stays.
+    fn idle(&self, key: &FlowKey, flow: &Flow, targets: &[u32]) -> u64 {
+        let own = targets.get(flow.service as usize).and_then(|target| self.idle.get(target));
+        let longest = || self.idle.values().copied().max();
+        let said =
+            if key.protocol == TCP { own.copied() } else { longest().map(|most| most.max(IDLE.as_secs())) };
+        said.unwrap_or(IDLE.as_secs())
     }
 
     fn open(&self, name: &'static str) -> Result<Map, Error> {

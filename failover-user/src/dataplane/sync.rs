@@ -4,7 +4,10 @@
 //! meanwhile; what is new is complete before a service points to it; what is gone is unreachable before it is
 //! removed; an endpoint's flows are forgotten before its number is free.
 
-use std::{collections::BTreeSet, hash::Hash};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::Hash,
+};
 
 use aya::{
     Pod,
@@ -12,8 +15,8 @@ use aya::{
 };
 use failover_common::{
     key::{EndpointKey, FlowKey},
-    names,
-    value::{Availability, Counter, Flow, Origin, Server},
+    names::{self, SCATTERED},
+    value::{Availability, Counter, Flow, Origin, Server, Station},
 };
 
 use super::{
@@ -21,7 +24,7 @@ use super::{
     ids::Ids,
     load::Dataplane,
     maps::{Maps, entries, fails},
-    netdev::MOST_DEVICES,
+    netdev::{Devices, MOST_DEVICES},
     tables::{Desired, Tables, bitmap},
 };
 use crate::{config::model::Target, director::Place};
@@ -57,7 +60,7 @@ impl Dataplane {
         let id = self.ids.target(target);
         let before = self.maps.availability.get(id);
         let generation = before.generation().wrapping_add(u32::from(before.serving() != place.serving));
-        let after = Availability::new(place.serving, place.live, generation);
+        let after = Availability::new(place.serving, place.live, generation).kept_by(place.keeper);
         if after != before {
             self.maps.availability.set(id, after);
         }
@@ -72,11 +75,18 @@ impl Dataplane {
     /// may have had another one. The primary, where that server is gone.
     pub fn adopted_place(&self, target: &Target) -> Place {
         let now = self.placed(target);
-        let serving = match now.serving() {
-            n @ (0 | Availability::NOBODY) => n,
-            n => self.applied.moved_to(target, u32::from(n) - 1).map_or(0, |place| place as u8 + 1),
+        // From 1, as availabilities count; 0 where it is gone.
+        let moved =
+            |n: u8| self.applied.moved_to(target, u32::from(n) - 1).map_or(0, |place| place as u8 + 1);
+        let (serving, keeper) = match (now.serving(), now.keeper()) {
+            (0, keeper @ 2..) => (0, Some(moved(keeper - 1)).filter(|n| *n != 0).map_or(0, |n| n + 1)),
+            (n @ (0 | Availability::NOBODY), _) => (n, 0),
+            (n, keeper) => match moved(n) {
+                0 => (0, 0),
+                n => (n, keeper),
+            },
         };
-        Place { serving, live: now.live() }
+        Place { serving, keeper, live: now.live() }
     }
 
     /// The number under which the kernel knows `target`.
@@ -122,7 +132,30 @@ impl Dataplane {
         sockets.iter().try_for_each(|socket| self.exempt(socket, false))
     }
 
-    /// The devices that can take a redirected frame.
+    /// Follows the machine's devices: which can take a redirected frame, and the addresses of those that are attached.
+    pub fn follow(&mut self, devices: &Devices) -> Result<(), Error> {
+        self.redirect_to(&devices.redirectable)?;
+        let attached = self.links.keys().filter_map(|name| devices.named(name));
+        let forwards = attached.filter(|device| !device.knows_groups());
+        let stations = forwards.filter_map(|device| Some((device.index, device.mac?))).collect();
+        self.stand_at(&stations)
+    }
+
+    /// The Ethernet addresses of the devices at which the program is attached, by index.
+    pub fn stand_at(&mut self, stations: &BTreeMap<u32, [u8; 6]>) -> Result<(), Error> {
+        let map = &mut self.maps.stations;
+        let known: Vec<u32> = map.keys().filter_map(Result::ok).collect();
+        for gone in known.iter().filter(|index| !stations.contains_key(index)) {
+            remove(map, names::STATIONS, gone)?;
+        }
+        for (index, [a, b, c, d, e, f]) in stations {
+            let mac = [[*a, *b], [*c, *d], [*e, *f]].map(u16::from_ne_bytes);
+            map.insert(index, Station { mac, reserved: 0 }, 0).map_err(fails(names::STATIONS, "write"))?;
+        }
+        Ok(())
+    }
+
+    /// The devices that can take a redirected frame, by index, with [`SCATTERED`] for one in several buffers.
     pub fn redirect_to(&mut self, devices: &BTreeSet<u32>) -> Result<(), Error> {
         let known: BTreeSet<u32> = self.maps.devices.keys().filter_map(Result::ok).collect();
         for gone in known.difference(devices) {
@@ -130,7 +163,7 @@ impl Dataplane {
             let _ = self.maps.devices.remove(*gone);
         }
         for index in devices.difference(&known).take(MOST_DEVICES.saturating_sub(known.len())) {
-            if let Err(error) = self.maps.devices.insert(*index, *index, None, 0) {
+            if let Err(error) = self.maps.devices.insert(*index, *index & !SCATTERED, None, 0) {
                 tracing::debug!(index, %error, "the device is gone again");
             }
         }
@@ -154,7 +187,7 @@ impl Dataplane {
     fn apply(&mut self, new: Tables) -> Result<(), Error> {
         for target in new.disturbed(&self.applied) {
             let before = self.maps.availability.get(target);
-            if before.serving() != 0 {
+            if (before.serving(), before.keeper()) != (0, 0) {
                 let generation = before.generation().wrapping_add(1);
                 self.maps.availability.set(target, Availability::new(0, before.live(), generation));
             }
@@ -191,12 +224,21 @@ impl Dataplane {
                 maps.services.insert(key, service, 0).map_err(fails(names::SERVICES, "write"))?;
             }
         }
+        for (place, discovery) in &new.discoveries {
+            if old.discoveries.get(place) != Some(discovery) {
+                let written = maps.discoveries.insert(place, discovery, 0);
+                written.map_err(fails(names::DISCOVERIES, "write"))?;
+            }
+        }
         maps.ports.set(names::SIGNALLING, *new.ports(), 0).map_err(fails(names::PORTS, "write"))
     }
 
     /// Removes what the maps have and `new` has not.
     fn retire(&mut self, new: &Tables) -> Result<(), Error> {
         let (old, maps) = (&self.applied, &mut self.maps);
+        for place in old.discoveries.keys().filter(|place| !new.discoveries.contains_key(place)) {
+            remove(&mut maps.discoveries, names::DISCOVERIES, place)?;
+        }
         for key in old.services.keys().filter(|key| !new.services.contains_key(key)) {
             remove(&mut maps.services, names::SERVICES, key)?;
         }
@@ -243,8 +285,10 @@ impl Maps {
             self.availability.set(target, older.availability.get(target));
             self.carry_over_counters(older, target)?;
         }
+        self.interfaces.carry_over(&older.interfaces)?;
         self.carry_over_flows(older)?;
         copy(&older.services, &mut self.services, names::SERVICES)?;
+        copy(&older.discoveries, &mut self.discoveries, names::DISCOVERIES)?;
         self.ports.set(names::SIGNALLING, *tables.ports(), 0).map_err(fails(names::PORTS, "carry over"))
     }
 
@@ -252,7 +296,8 @@ impl Maps {
     pub fn carry_over_flows(&mut self, older: &Self) -> Result<(), Error> {
         copy(&older.unanswered, &mut self.unanswered, names::UNANSWERED)?;
         // A smaller table takes as many as it has room for.
-        copy(&older.answered, &mut self.answered, names::ANSWERED)
+        copy_some(&older.answered, &mut self.answered);
+        Ok(())
     }
 
     fn carry_over_counters(&mut self, older: &Self, target: u32) -> Result<(), Error> {
@@ -298,6 +343,12 @@ fn copy<K: Pod + Hash, V: Pod>(
         to.insert(key, value, 0).map_err(fails(name, "carry over"))?;
     }
     Ok(())
+}
+
+/// As many as there is room for.
+fn copy_some<K: Pod + Hash, V: Pod>(from: &HashMap<MapData, K, V>, to: &mut HashMap<MapData, K, V>) {
+    // Without room for this one there is none for the next one.
+    let _ = from.iter().filter_map(Result::ok).try_for_each(|(key, value)| to.insert(key, value, 0));
 }
 
 /// Removes a key; one that is not there is no error.

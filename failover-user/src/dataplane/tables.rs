@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use failover_common::{
-    key::{EndpointKey, HostKey},
-    names::MAX_BACKUPS,
+    key::{EndpointKey, HostKey, UDP, mapped},
+    names::{DISCOVERY, MAX_BACKUPS, MOST_DISCOVERIES},
     value::{Endpoint, Hosts, Origin, PortBitmap, Server, Service},
 };
 
@@ -13,7 +13,7 @@ use super::{
     keys::{bytes, service_keys, ways},
 };
 use crate::{
-    config::model::{Addresses, Steer, Target},
+    config::model::{Addresses, Family, ServiceKind, Steer, Target},
     director::Place,
 };
 
@@ -34,6 +34,8 @@ pub struct Tables {
     pub servers: BTreeMap<u32, Server>,
     pub backups: BTreeMap<EndpointKey, Endpoint>,
     pub hosts: BTreeSet<HostKey>,
+    /// By place in the order of the targets.
+    pub discoveries: BTreeMap<u32, EndpointKey>,
 }
 
 impl Tables {
@@ -43,10 +45,16 @@ impl Tables {
         for target in targets {
             tables.add(target, ids);
         }
+        let hosts = tables.backups.keys().map(|key| words(&key.address));
+        let backups = hosts.fold(Hosts::default(), Hosts::and);
         for (key, service) in &mut tables.services {
+            service.backups = backups;
             service.endpoint = tables.backups.get(key).map_or(0, |endpoint| endpoint.id);
         }
         tables.find_exclusive();
+        tables.mark_pins();
+        let found = targets.iter().filter_map(discovered);
+        tables.discoveries = (0..MOST_DISCOVERIES).zip(found).collect();
         tables
     }
 
@@ -60,8 +68,8 @@ impl Tables {
             self.hosts.insert(key);
         }
         for key in service_keys(target) {
-            let number = ids.service(&key);
-            let service = Service { target: id, service: number, hosts, ..Service::default() };
+            let (number, flags) = (ids.service(&key), flags(target));
+            let service = Service { target: id, service: number, flags, hosts, ..Service::default() };
             self.services.insert(key, service);
             let origin = Origin { address: key.address, port: key.port, reserved: [0; 2], target: id };
             self.origins.insert(number, origin);
@@ -116,6 +124,19 @@ impl Tables {
         self.servers.insert(row, Server { address, port, flags: steer, endpoint: Server::ITSELF });
     }
 
+    /// What a service pins is to be noted wherever it is served.
+    fn mark_pins(&mut self) {
+        let flags: BTreeMap<u32, u32> = self.services.values().map(|s| (s.service, s.flags)).collect();
+        let mut pinned: BTreeMap<u32, u32> = BTreeMap::new();
+        for (row, server) in &self.servers {
+            let flags = flags.get(&(row / MAX_BACKUPS)).copied().unwrap_or_default();
+            *pinned.entry(server.endpoint).or_default() |= pins(flags);
+        }
+        for endpoint in self.backups.values_mut() {
+            endpoint.flags |= pinned.get(&endpoint.id).copied().unwrap_or_default();
+        }
+    }
+
     /// Where the server that these tables have at place `n` (from 0) of `target`'s backups stands in its list by now.
     pub fn moved_to(&self, target: &Target, n: u32) -> Option<usize> {
         let same = |alike: fn(&EndpointKey, &Server) -> bool| {
@@ -135,7 +156,9 @@ impl Tables {
 
     /// The ports at which signalling enters or leaves.
     pub fn ports(&self) -> Box<PortBitmap> {
-        bitmap(self.services.keys().chain(self.backups.keys()))
+        let group = EndpointKey::new(mapped(DISCOVERY.0), DISCOVERY.1, UDP);
+        let asked = (!self.discoveries.is_empty()).then_some(&group);
+        bitmap(self.services.keys().chain(self.backups.keys()).chain(asked))
     }
 
     /// Ids of the targets whose rows of servers in `before` are not the same in `self`.
@@ -167,6 +190,23 @@ fn words(address: &[u8; 16]) -> [u32; 4] {
     std::array::from_fn(|n| {
         u32::from_ne_bytes([address[4 * n], address[4 * n + 1], address[4 * n + 2], address[4 * n + 3]])
     })
+}
+
+/// The RAS service at which a phone finds `target` that asks for any gatekeeper; only IPv4 has a group for that.
+fn discovered(target: &Target) -> Option<EndpointKey> {
+    let ras = target.services.iter().find(|service| service.kind == ServiceKind::Ras)?;
+    let address = bytes(target.addresses.of(Family::V4)?);
+    Some(EndpointKey::new(address, ras.port, ras.transport.protocol()))
+}
+
+/// What failback leaves where it began.
+fn flags(target: &Target) -> u32 {
+    if target.keeps() { Service::PIN_FLOWS } else { 0 }
+}
+
+/// The same of an endpoint at which a service with these `flags` is served.
+const fn pins(flags: u32) -> u32 {
+    if flags & Service::PIN_FLOWS != 0 { Endpoint::PIN_FLOWS } else { 0 }
 }
 
 #[cfg(test)]

@@ -3,8 +3,13 @@
 //! ```text
 //!  admin primary ───────────────────────────────▶ primary
 //!  admin disabled ──────────▶ a healthy backup? ─▶ it        (the one that serves stays: no pre-emption)
+//!  admin drain ─ primary up ─ a healthy backup? ─▶ it gets what is new, the primary keeps the rest; for `drain_limit`
+//!                                          no ──▶ primary
+//!              ─ a backup serves, or primary down: as disabled
 //!  admin auto ─ primary up, suspect ────────────▶ primary   (failback manual: the backup that serves, while it is
 //!                                                            healthy, until the operator says `auto` again)
+//!                    failback drain ────────────▶ what is new; the backup keeps what began there, until nothing of
+//!                                                 that is left, it dies, or `drain_limit` is over
 //!             ─ unknown ────────────────────────▶ whoever serves now
 //!             ─ recovering ─ a backup serves well ▶ it
 //!             ─ down ───────▶ a healthy backup? ─▶ it
@@ -14,9 +19,17 @@
 //! Never worse than nothing: a backup of which nothing good is known gets no packet, unless `all_down` says so. One
 //! that answers again (`recovering`) is good enough where the alternative is a primary that does not answer.
 
+mod drain;
+
+use std::time::Duration;
+
+use failover_common::value::Availability;
+
+pub use drain::Drain;
+
 use crate::{
     config::model::{AllDown, Failback},
-    control::message::Admin,
+    control::message::{Admin, Serving},
     health::Health,
 };
 
@@ -30,13 +43,52 @@ pub enum Serves {
     Backup(usize),
     /// Nobody: packets are dropped.
     Nobody,
+    /// One server gets what is new, and another one keeps what began there.
+    Draining {
+        /// The backup of the two, by its index in the target's list; the other one is the primary.
+        backup: usize,
+        /// Which of them gets what is new.
+        to: To,
+    },
+}
+
+/// Who gets what is new while a target drains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum To {
+    /// The primary: it is back.
+    Primary,
+    /// The backup: the operator wants the primary empty.
+    Backup,
+}
+
+impl Serves {
+    /// The backup that gets packets, whatever packets those are.
+    pub const fn backup(self) -> Option<usize> {
+        match self {
+            Self::Backup(n) | Self::Draining { backup: n, .. } => Some(n),
+            Self::Primary | Self::Nobody => None,
+        }
+    }
+
+    /// As `status` says it, with the server that is drained to.
+    pub fn words(self) -> (Serving, Option<String>) {
+        match self {
+            Self::Primary => (Serving::Primary, None),
+            Self::Backup(_) => (Serving::Backup, None),
+            Self::Nobody => (Serving::None, None),
+            Self::Draining { to: To::Primary, .. } => (Serving::Draining, Some("primary".into())),
+            Self::Draining { to: To::Backup, .. } => (Serving::Draining, Some("backup".into())),
+        }
+    }
 }
 
 /// Who serves a target, as the availability map says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Place {
-    /// 0 the primary, n the n-th backup, [`failover_common::value::Availability::NOBODY`].
+    /// 0 the primary, n the n-th backup, [`Availability::NOBODY`].
     pub serving: u8,
+    /// Who keeps what began there while `serving` gets what is new: 0 nobody, 1 the primary, n + 1 the n-th backup.
+    pub keeper: u8,
     /// Bit 0 the primary, bit n the n-th backup.
     pub live: u16,
 }
@@ -60,6 +112,14 @@ pub enum Why {
     FailbackManual,
     /// The operator disabled the primary, and no backup is healthy: `all_down`.
     DisabledWithoutBackup,
+    /// The primary answers again, and what began at the backup ends there.
+    FailbackDrain,
+    /// Nothing that began at the backup is left.
+    Drained,
+    /// What is left has had `drain_limit` to end.
+    DrainLimit,
+    /// The operator drains the primary, and no backup is healthy.
+    DrainWithoutBackup,
 }
 
 /// What a decision depends on.
@@ -77,6 +137,12 @@ pub struct Situation<'a> {
     pub now: Serves,
     /// Whether a healthy primary gets its packets back by itself.
     pub failback: Failback,
+    /// Whether what began at a backup is left there when the primary returns.
+    pub keeps: bool,
+    /// How far draining has come.
+    pub drain: Drain,
+    /// How long draining may take.
+    pub drain_limit: Duration,
     /// The operator has just spoken, or an order of his has ended.
     pub told: bool,
 }
@@ -85,17 +151,18 @@ pub struct Situation<'a> {
 pub fn decide(situation: &Situation<'_>) -> (Serves, Why) {
     match (situation.admin, situation.primary) {
         (Admin::Primary, _) => (Serves::Primary, Why::Operator),
+        (Admin::Drain, primary) if primary != Health::Down => situation.drain(),
         (Admin::Disabled | Admin::Drain, _) => match situation.backup() {
             Some(backup) => (backup, Why::Operator),
             None => situation.without_backup(Why::DisabledWithoutBackup),
         },
         (Admin::Auto, Health::Up | Health::Suspect) => match situation.kept() {
             Some(backup) => (backup, Why::FailbackManual),
-            None => (Serves::Primary, Why::PrimaryHealthy),
+            None => situation.fail_back(),
         },
         (Admin::Auto, Health::Unknown) => (situation.now, Why::PrimaryUnknown),
         (Admin::Auto, Health::Recovering) => match (situation.now, situation.backup()) {
-            (Serves::Backup(_), Some(backup)) => (backup, Why::PrimaryRecovering),
+            (Serves::Backup(_) | Serves::Draining { .. }, Some(backup)) => (backup, Why::PrimaryRecovering),
             _ => (Serves::Primary, Why::PrimaryRecovering),
         },
         (Admin::Auto, Health::Down) => match situation.backup() {
@@ -116,13 +183,19 @@ impl Situation<'_> {
     /// first healthy one; else the first that answers again, though not for long: it is asked for only where the
     /// primary does not answer at all, or must not serve.
     fn backup(&self) -> Option<Serves> {
-        if let Serves::Backup(n) = self.now
-            && self.backups.get(n).is_some_and(|health| is_healthy(*health) || *health == Health::Unknown)
-        {
-            return Some(self.now);
+        if let Some(n) = self.serving_well() {
+            return Some(Serves::Backup(n));
         }
         let first = |wanted: fn(Health) -> bool| self.backups.iter().position(|health| wanted(*health));
         first(is_healthy).or_else(|| first(|health| health == Health::Recovering)).map(Serves::Backup)
+    }
+
+    /// The backup that gets packets now, while nothing bad is known of it.
+    fn serving_well(&self) -> Option<usize> {
+        let well = |n: &usize| {
+            self.backups.get(*n).is_some_and(|health| is_healthy(*health) || *health == Health::Unknown)
+        };
+        self.now.backup().filter(well)
     }
 
     /// No backup is known to be healthy. While one is not even known to be unhealthy, nothing changes yet.
@@ -152,21 +225,31 @@ pub fn place(serves: Serves, primary: Health, backups: &[Health]) -> Place {
         .enumerate()
         .filter(|(_, health)| alive(health))
         .fold(0, |live, (bit, _)| live | 1_u16.checked_shl(bit as u32).unwrap_or_default());
-    let serving = match serves {
-        Serves::Primary => 0,
-        Serves::Backup(n) => n as u8 + 1,
-        Serves::Nobody => failover_common::value::Availability::NOBODY,
+    let number = |n: usize| u8::try_from(n + 1).unwrap_or(Availability::NOBODY);
+    let (serving, keeper) = match serves {
+        Serves::Primary => (0, 0),
+        Serves::Backup(n) => (number(n), 0),
+        Serves::Nobody => (Availability::NOBODY, 0),
+        Serves::Draining { backup, to: To::Primary } => (0, number(backup + 1)),
+        Serves::Draining { backup, to: To::Backup } => (number(backup), 1),
     };
-    Place { serving, live }
+    Place { serving, keeper, live }
 }
 
-/// What an availability of a target with `backups` backups says.
-pub fn serves(serving: u8, backups: usize) -> Serves {
-    match usize::from(serving) {
-        0 => Serves::Primary,
-        n if n <= backups => Serves::Backup(n - 1),
-        _ if serving == failover_common::value::Availability::NOBODY => Serves::Nobody,
-        _ => Serves::Primary,
+/// What the availability of a target with `backups` backups says.
+pub fn serves(now: Availability, backups: usize) -> Serves {
+    let backup = |number: u8| usize::from(number).checked_sub(1).filter(|n| *n < backups);
+    match (now.serving(), now.keeper()) {
+        (Availability::NOBODY, _) => Serves::Nobody,
+        (0, keeper) => match keeper.checked_sub(1).and_then(backup) {
+            Some(backup) => Serves::Draining { backup, to: To::Primary },
+            None => Serves::Primary,
+        },
+        (n, keeper) => match backup(n) {
+            Some(backup) if keeper == 1 => Serves::Draining { backup, to: To::Backup },
+            Some(backup) => Serves::Backup(backup),
+            None => Serves::Primary,
+        },
     }
 }
 
@@ -183,6 +266,12 @@ impl Why {
             }
             Self::Operator => "the operator said so".into(),
             Self::AllDown => format!("no server is healthy (all_down decides); primary: {said}"),
+            Self::FailbackDrain => "the primary answers; what began at the backup ends there".into(),
+            Self::Drained => "the primary answers, and nothing that began at the backup is left".into(),
+            Self::DrainLimit => "drain_limit is over".into(),
+            Self::DrainWithoutBackup => {
+                "the operator drains the primary, but no backup is healthy: it serves everything".into()
+            }
             Self::DisabledWithoutBackup => {
                 "disabled by the operator, but no backup is healthy (all_down decides)".into()
             }

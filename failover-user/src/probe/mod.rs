@@ -13,6 +13,7 @@
 //! - Only an answer on the connected socket that repeats the *current* probe's random branch and Call-ID counts.
 //!   An answer to an earlier probe does not: a server that answers each probe later than the timeout has failed each
 //!   of them, however steadily its answers come in.
+//! - What a probe socket sends is marked, so that the data plane leaves it alone where it leaves the router.
 //! - What a stranger can forge (datagrams, ICMP errors) neither fails a probe, nor makes it succeed, nor keeps a
 //!   CPU busy.
 //! - A probe ends within its policy's timeout from its first packet on.
@@ -31,6 +32,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use failover_common::names::MARK;
+use socket2::SockRef;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::exempt::{Exemption, Ledger};
@@ -296,6 +299,17 @@ fn local_towards(server: SocketAddr) -> io::Result<SocketAddr> {
     let mut local = scratch.local_addr()?;
     local.set_port(0);
     Ok(local)
+}
+
+/// Has the data plane leave alone what a socket sends. Who may not do that has no data plane on this machine either.
+fn leave_alone<'a, S>(socket: &'a S) -> io::Result<()>
+where
+    SockRef<'a>: From<&'a S>,
+{
+    match SockRef::from(socket).set_mark(MARK) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        marked => marked,
+    }
 }
 
 #[cfg(test)]

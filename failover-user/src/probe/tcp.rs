@@ -22,7 +22,7 @@ use tokio::{
 use super::{
     Exemption, Outcome,
     exempt::Exempted,
-    local_towards,
+    leave_alone, local_towards,
     sip::{Ask, Verdict},
     words,
 };
@@ -74,6 +74,7 @@ impl Io {
 /// SO_LINGER 0: see [`Connection`].
 fn bound(server: SocketAddr) -> io::Result<(TcpSocket, SocketAddr)> {
     let socket = if server.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    leave_alone(&socket)?;
     socket.set_zero_linger()?;
     socket.set_nodelay(true)?;
     socket.bind(local_towards(server)?)?;

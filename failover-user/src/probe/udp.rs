@@ -12,7 +12,7 @@ use tokio::{net::UdpSocket, sync::mpsc, time::Instant};
 use super::{
     Exemption, Outcome, any_local,
     exempt::Exempted,
-    local_towards,
+    leave_alone, local_towards,
     sip::{Ask, Verdict},
     words,
 };
@@ -95,6 +95,7 @@ impl Open {
         };
         let connected = async {
             let socket = UdpSocket::bind(any_local(ask.server)).await?;
+            leave_alone(&socket)?;
             socket.connect(ask.server).await?;
             let local = socket.local_addr()?;
             Ok((socket, local))

@@ -14,7 +14,7 @@ use failover_common::{names, reason::Reason};
 use failover_user::{
     config::{
         self,
-        model::{Mode, Target},
+        model::{Forward, Mode, Target},
     },
     dataplane::{Dataplane, Desired, Events, Options},
     director::Place,
@@ -44,7 +44,7 @@ impl Router {
     pub fn open(pins: PathBuf, flows: u32) -> Result<Self> {
         let targets = targets()?;
         let program = pins.join(format!("v{}", names::ABI_VERSION)).join(names::PROGRAM_XDP);
-        let options = Options { bpffs_dir: pins, max_flows: flows, targets: &targets };
+        let options = Options { bpffs_dir: pins, max_flows: flows, forward: Forward::Xdp, targets: &targets };
         let (mut dataplane, events) = Dataplane::open(&options)?;
         let devices = [network::PHONES, network::PRIMARIES, network::BACKUPS];
         let devices: Result<BTreeSet<u32>> =
@@ -54,7 +54,11 @@ impl Router {
         dataplane.set_epoch(1)?;
         let places: Vec<Place> = targets
             .iter()
-            .map(|target| Place { serving: u8::from(target.addresses.first() != *SERVING.ip()), live: 0b11 })
+            .map(|target| Place {
+                serving: u8::from(target.addresses.first() != *SERVING.ip()),
+                keeper: 0,
+                live: 0b11,
+            })
             .collect();
         dataplane.sync(Desired { targets: &targets, places: &places }, false)?;
         let program = ProgramInfo::from_pin(&program)

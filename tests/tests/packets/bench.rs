@@ -19,7 +19,7 @@ use failover_common::{
 };
 use failover_tests::netns::Namespaces;
 use failover_user::{
-    config::model::{Config, Router, Target},
+    config::model::{Config, Forward, Router, Target},
     dataplane::{
         Dataplane, Desired, Events, Options,
         offline::explain::{Answer, Ingress, Twin},
@@ -41,7 +41,7 @@ pub struct Bench {
     pub dataplane: Dataplane,
     pub events: Events,
     targets: Vec<Target>,
-    devices: BTreeMap<u8, u32>,
+    pub devices: BTreeMap<u8, u32>,
     pins: PathBuf,
     twin: Twin,
 }
@@ -59,7 +59,8 @@ pub fn with_bench<T: Send>(test: impl FnOnce(&mut Bench) -> Result<T> + Send) ->
 impl Bench {
     fn open(pins: PathBuf) -> Result<Self> {
         let targets = network::targets();
-        let options = Options { bpffs_dir: pins.clone(), max_flows: 4096, targets: &targets };
+        let options =
+            Options { bpffs_dir: pins.clone(), max_flows: 4096, forward: Forward::Xdp, targets: &targets };
         let (dataplane, events) = Dataplane::open(&options)?;
         let devices = network::subnets().map(|n| Ok((n, index(&network::device(n))?)));
         let router = Router {
@@ -68,12 +69,17 @@ impl Bench {
             state_dir: PathBuf::new(),
             bpffs_dir: pins.clone(),
             max_flows: std::num::NonZeroU32::MIN,
+            forward: Forward::Xdp,
         };
         let twin = Twin::open(&Config { router, targets: targets.clone() })?;
         let devices = devices.collect::<Result<_>>()?;
         let mut bench = Self { dataplane, events, targets, devices, pins, twin };
-        let redirectable: BTreeSet<u32> = network::redirectable().map(|n| bench.devices[&n]).collect();
-        bench.dataplane.redirect_to(&redirectable)?;
+        let redirectable = network::redirectable().map(|n| bench.devices[&n]);
+        let scatterable = network::scatterable().map(|n| bench.devices[&n] | names::SCATTERED);
+        let both: BTreeSet<u32> = redirectable.chain(scatterable).collect();
+        bench.dataplane.redirect_to(&both)?;
+        let stations = network::subnets().map(|n| (bench.devices[&n], network::router_mac(n))).collect();
+        bench.dataplane.stand_at(&stations)?;
         bench.dataplane.set_epoch(1)?;
         bench.serve(&[])?;
         Ok(bench)
@@ -84,8 +90,7 @@ impl Bench {
         let serving = |target: &Target| {
             but.iter().find(|(primary, _)| *primary.ip() == target.addresses.first()).map_or(1, |(_, n)| *n)
         };
-        let places: Vec<Place> =
-            self.targets.iter().map(|target| Place { serving: serving(target), live: 0b11 }).collect();
+        let places: Vec<Place> = self.targets.iter().map(|target| place(serving(target), 0)).collect();
         self.dataplane.sync(Desired { targets: &self.targets, places: &places }, false)?;
         Ok(())
     }
@@ -121,6 +126,11 @@ impl Bench {
         match step {
             Step::Packet(packet) => return self.send(packet).map(Some),
             Step::Time(seconds) => self.age(*seconds)?,
+            Step::Serve { target, serving, keeper } => {
+                let is = |known: &&Target| known.addresses.first() == *target.ip();
+                let target = self.targets.iter().find(is).context("a target")?;
+                self.dataplane.place(target, place(*serving, *keeper));
+            }
             Step::Probe { socket, tcp } => {
                 let protocol = if *tcp { TCP } else { UDP };
                 let key = EndpointKey::new(mapped(socket.ip().octets()), socket.port(), protocol);
@@ -142,6 +152,18 @@ impl Bench {
     /// Runs the program on a frame: the action's number, and the frame as it is then.
     pub fn send(&self, packet: &Raw) -> Result<(u32, Vec<u8>)> {
         let after = self.dataplane.test_run(&packet.bytes, self.devices[&packet.ingress])?;
+        Ok((after.action, after.frame))
+    }
+
+    /// Runs the program of the way out on a frame that came in by the device of a subnet, or that the router has made.
+    pub fn send_out(&self, packet: &Raw, ingress: Option<u8>, mark: u32) -> Result<(u32, Vec<u8>)> {
+        let ingress = ingress.map_or(0, |subnet| self.devices[&subnet]);
+        let after = self.dataplane.test_run_egress(
+            &packet.bytes,
+            ingress,
+            self.devices[&network::PRIMARIES],
+            mark,
+        )?;
         Ok((after.action, after.frame))
     }
 
@@ -225,6 +247,11 @@ impl Bench {
         let path = self.pins.join(format!("v{}", names::ABI_VERSION)).join("maps").join(name);
         Ok(Map::from_map_data(MapData::from_pin(&path).context("open a pinned map")?)?)
     }
+}
+
+/// Everyone lives.
+fn place(serving: u8, keeper: u8) -> Place {
+    Place { serving, keeper, live: 0b11 }
 }
 
 fn index(device: &str) -> Result<u32> {

@@ -25,6 +25,8 @@ pub enum Step {
     Packet(Raw),
     /// A while passes, in seconds.
     Time(u32),
+    /// The daemon decides: see `failover_common::value::Availability`.
+    Serve { target: SocketAddrV4, serving: u8, keeper: u8 },
     /// The daemon probes from this socket.
     Probe { socket: SocketAddrV4, tcp: bool },
 }
@@ -158,6 +160,24 @@ impl Fixture {
     /// Then a while passed.
     pub fn and_seconds(mut self, seconds: u32) -> Self {
         self.before.push(Step::Time(seconds));
+        self
+    }
+
+    /// Then the daemon decided that the primary gets what is new, and backup `n` (from 1) keeps what began there.
+    pub fn then_back_from(mut self, target: SocketAddrV4, n: u8) -> Self {
+        self.before.push(Step::Serve { target, serving: 0, keeper: n + 1 });
+        self
+    }
+
+    /// Then the operator had it drained to backup `n`.
+    pub fn then_drained_to(mut self, target: SocketAddrV4, n: u8) -> Self {
+        self.before.push(Step::Serve { target, serving: n, keeper: 1 });
+        self
+    }
+
+    /// Then backup `n` served everything; 0: the primary did.
+    pub fn then_served_by(mut self, target: SocketAddrV4, n: u8) -> Self {
+        self.before.push(Step::Serve { target, serving: n, keeper: 0 });
         self
     }
 

@@ -3,7 +3,10 @@
 
 use std::net::SocketAddrV4;
 
-use etherparse::{EtherType, Ethernet2Header, IpNumber, Ipv4Header, TcpHeader, TcpOptionElement, UdpHeader};
+use etherparse::{
+    EtherType, Ethernet2Header, IpNumber, Ipv4Header, TcpHeader, TcpOptionElement, UdpHeader,
+    checksum::Sum16BitWords,
+};
 use failover_tests::frames::seal_ipv4;
 
 use crate::network::{mac, router_mac, subnet};
@@ -62,6 +65,13 @@ pub fn tcp_syn(from: SocketAddrV4, to: SocketAddrV4) -> Frame {
             TcpOptionElement::WindowScale(7),
         ])
         .unwrap();
+    frame(from, to, Segment::Tcp(Box::new(header)), b"")
+}
+
+/// The answer to a connection's first segment.
+pub fn tcp_syn_ack(from: SocketAddrV4, to: SocketAddrV4) -> Frame {
+    let mut header = tcp_header();
+    (header.syn, header.ack) = (true, true);
     frame(from, to, Segment::Tcp(Box::new(header)), b"")
 }
 
@@ -203,6 +213,23 @@ impl Frame {
                 tcp.to_bytes().to_vec()
             }
         }
+    }
+
+    /// With the sum of the pseudo-header for a checksum, as a container leaves it to a device.
+    pub fn unfinished(&self) -> Raw {
+        let (header, protocol) = match &self.segment {
+            Segment::Udp { .. } => (8, 17),
+            Segment::Tcp(tcp) => (tcp.header_len(), 6),
+        };
+        let length = ((header + self.payload.len()) as u16).to_be_bytes();
+        let sum = Sum16BitWords::new()
+            .add_4bytes(self.from.ip().octets())
+            .add_4bytes(self.to.ip().octets())
+            .add_2bytes([0, protocol])
+            .add_2bytes(length);
+        let at = L4 + if protocol == 17 { 6 } else { 16 };
+        let sum = !sum.ones_complement().to_be();
+        self.broken(|bytes| bytes[at..at + 2].copy_from_slice(&sum.to_be_bytes()))
     }
 
     /// The bytes after `change`; the IP header's checksum is right again, so that nothing else is wrong with it.

@@ -91,7 +91,12 @@ pub fn story(dice: &mut Dice, packets: usize) -> Story {
     while steps.len() < packets {
         steps.extend(event(dice).into_iter().map(Step::Packet));
         if dice.chance(1) {
-            steps.push(Step::Time(dice.pick(&[7, 200])));
+            steps.push(Step::Time(dice.pick(&[7, 40, 200])));
+        }
+        if dice.chance(3) {
+            let (serving, keeper) =
+                dice.pick(&[(0, 2), (0, 2), (0, 3), (1, 1), (1, 1), (2, 1), (0, 0), (1, 0)]);
+            steps.push(Step::Serve { target: dice.pick(TARGETS), serving, keeper });
         }
     }
     Story { serving, steps }
@@ -119,12 +124,35 @@ fn event(dice: &mut Dice) -> Vec<Raw> {
         let bytes = (0..length).map(|_| dice.next() as u8).collect();
         return vec![Raw { bytes, ingress: PHONES }];
     }
+    if dice.chance(3) {
+        return vec![question(dice)];
+    }
     let talk = talk(dice);
     let mut packets = if dice.chance(25) { error(dice, talk) } else { packets(dice, talk) };
     if dice.chance(20) {
         packets.reverse();
     }
     packets.into_iter().map(|(from, packet)| frame(dice, from, packet)).collect()
+}
+
+/// A phone asks for any gatekeeper, or something is sent so.
+fn question(dice: &mut Dice) -> Raw {
+    let from = dice.pick(&[CLIENTS, BACKUPS_OF_THEM].concat());
+    let mut to = DISCOVERY;
+    if dice.chance(10) {
+        to.set_port(dice.pick(&[1719, 5060]));
+    }
+    if dice.chance(10) {
+        to.set_ip(dice.pick(&[std::net::Ipv4Addr::new(225, 0, 1, 41), *PARIS.ip()]));
+    }
+    let protocol = if dice.chance(5) { TCP } else { UDP };
+    let mut packets = packets(dice, Talk { from: from.into(), to: to.into(), protocol });
+    let (sender, packet) = packets.swap_remove(0);
+    let mut frame = frame(dice, sender, packet);
+    if let Some(address) = frame.bytes.get_mut(..6) {
+        address.copy_from_slice(&DISCOVERY_MAC);
+    }
+    frame
 }
 
 fn talk(dice: &mut Dice) -> Talk {
@@ -143,7 +171,7 @@ fn talk(dice: &mut Dice) -> Talk {
     let version = dice.below(100);
     let end = |dice: &mut Dice, mut socket: SocketAddrV4| {
         if dice.chance(8) {
-            socket.set_port(dice.pick(&[5060, 5064, 15_060, 15_061, 16_384, 25_060]));
+            socket.set_port(dice.pick(&[1718, 1719, 5060, 5064, 15_060, 15_061, 16_384, 25_060]));
         }
         match version {
             0..60 => SocketAddr::V4(socket),
@@ -171,7 +199,7 @@ fn packets(dice: &mut Dice, talk: Talk) -> Packets {
 fn payload(dice: &mut Dice) -> Vec<u8> {
     let length = match dice.below(20) {
         0 => 0,
-        1 => dice.below(2600),
+        1 => dice.below(6000),
         2 => 500 + dice.below(150),
         _ => dice.below(64),
     };
@@ -208,9 +236,23 @@ fn segment(dice: &mut Dice, talk: Talk) -> Vec<u8> {
         0 => bytes[at..at + 2].fill(0),
         1 => bytes[at] ^= 0x55,
         2 => bytes[at..at + 2].fill(0xff),
+        3 => {
+            let sum = unfinished(talk, bytes.len());
+            bytes[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+        }
         _ => {}
     }
     bytes
+}
+
+/// The sum of the pseudo-header alone, as it stands where the rest is left to a device.
+fn unfinished(talk: Talk, length: usize) -> u16 {
+    let sum = Sum16BitWords::new().add_2bytes([0, talk.protocol]).add_2bytes((length as u16).to_be_bytes());
+    let sum = [talk.from.ip(), talk.to.ip()].into_iter().fold(sum, |mut sum, address| match address {
+        IpAddr::V4(v4) => sum.add_4bytes(v4.octets()),
+        IpAddr::V6(v6) => sum.add_16bytes(v6.octets()),
+    });
+    !sum.ones_complement().to_be()
 }
 
 /// An ICMP error about what was said, whole or not; sometimes with what it is about before it.

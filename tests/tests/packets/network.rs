@@ -32,6 +32,12 @@ pub const DEAF: u8 = 7;
 const SUBNETS: [u8; 7] = [PHONES, PRIMARIES, BACKUPS, SECOND, NARROW, PLAIN, DEAF];
 /// The MTU of [`NARROW`]'s device.
 pub const NARROW_MTU: usize = 600;
+/// That of the devices of [`BACKUPS`] and [`SECOND`], of which the latter takes frames in several buffers.
+pub const JUMBO_MTU: usize = 9000;
+
+/// Where phones ask for any gatekeeper, and the Ethernet address of that group.
+pub const DISCOVERY: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(224, 0, 1, 41), 1718);
+pub const DISCOVERY_MAC: [u8; 6] = [0x01, 0, 0x5e, 0, 1, 41];
 
 pub const PHONE: SocketAddrV4 = at(PHONES, 10, 5062);
 pub const OTHER_PHONE: SocketAddrV4 = at(PHONES, 20, 5060);
@@ -110,7 +116,7 @@ const PROHIBITED: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 3);
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 88, PHONES, 254);
 
 /// Host `host` of `subnet`, at `port`.
-const fn at(subnet: u8, host: u8, port: u16) -> SocketAddrV4 {
+pub const fn at(subnet: u8, host: u8, port: u16) -> SocketAddrV4 {
     SocketAddrV4::new(Ipv4Addr::new(10, 88, subnet, host), port)
 }
 
@@ -207,7 +213,11 @@ pub const fn forwards(ingress: u8, address: IpAddr) -> bool {
 
 /// The MTU of the device of `subnet`.
 pub const fn mtu(subnet: u8) -> usize {
-    if subnet == NARROW { NARROW_MTU } else { 1500 }
+    match subnet {
+        NARROW => NARROW_MTU,
+        BACKUPS | SECOND => JUMBO_MTU,
+        _ => 1500,
+    }
 }
 
 /// The subnet through which the router reaches `address`.
@@ -247,7 +257,9 @@ pub fn build(router: &Namespace, folder: &Path) -> Result<()> {
         writeln!(batch, "address add 10.88.{subnet}.1/24 dev {device}")?;
         writeln!(batch, "address add fd88:0:0:{subnet}::1/64 dev {device} nodad")?;
     }
-    writeln!(batch, "link set {} mtu {NARROW_MTU}", device(NARROW))?;
+    for subnet in [NARROW, BACKUPS, SECOND] {
+        writeln!(batch, "link set {} mtu {}", device(subnet), mtu(subnet))?;
+    }
     for host in neighbours() {
         let (device, mac) = (device(subnet(host)), written(mac(host)));
         writeln!(batch, "neighbour add {host} lladdr {mac} dev {device} nud permanent")?;
@@ -316,6 +328,11 @@ pub fn redirectable() -> impl Iterator<Item = u8> {
     SUBNETS.into_iter().filter(|subnet| *subnet != PLAIN)
 }
 
+/// Indices of those that take frames in several buffers.
+pub fn scatterable() -> impl Iterator<Item = u8> {
+    redirectable().filter(|subnet| *subnet != BACKUPS)
+}
+
 /// Every subnet's number.
 pub fn subnets() -> impl Iterator<Item = u8> {
     SUBNETS.into_iter()
@@ -324,19 +341,20 @@ pub fn subnets() -> impl Iterator<Item = u8> {
 /// The targets, by the product's own configuration.
 pub fn targets() -> Vec<Target> {
     let mut text = "[router]\ninterfaces = [\"dev1\"]\n".to_owned();
-    target(&mut text, PARIS, &[(PARIS_BACKUP, DEDICATED), (PARIS_SECOND, DEDICATED)]);
-    target(&mut text, LYON, &[(SHARED, "dedicated = false")]);
-    target(&mut text, NICE, &[(SHARED, "dedicated = false")]);
+    target(&mut text, PARIS, "", &[(PARIS_BACKUP, DEDICATED), (PARIS_SECOND, DEDICATED)]);
+    target(&mut text, LYON, "", &[(SHARED, "dedicated = false")]);
+    let immediate = "failback = \"immediate\"\n";
+    target(&mut text, NICE, immediate, &[(SHARED, "dedicated = false")]);
     let ports = r#"ports = { "sip/udp" = 15060, "sip/tcp" = 15061 }"#;
-    target(&mut text, METZ, &[(METZ_BACKUP_UDP, &format!("{ports}\n{DEDICATED}"))]);
+    target(&mut text, METZ, immediate, &[(METZ_BACKUP_UDP, &format!("{ports}\n{DEDICATED}"))]);
     let ports = r#"ports = { "sip/udp" = 25060, "sip/tcp" = 25060 }"#;
-    target(&mut text, BREST, &[(SHARED_FOR_BREST, ports)]);
-    target(&mut text, CAEN, &[(ROUEN, "")]);
-    target(&mut text, ROUEN, &[(CAEN, "")]);
+    target(&mut text, BREST, "", &[(SHARED_FOR_BREST, ports)]);
+    target(&mut text, CAEN, "", &[(ROUEN, "")]);
+    target(&mut text, ROUEN, "", &[(CAEN, "")]);
     let l2 = [TOURS_BACKUP, TOURS_FAR, TOURS_PLAIN, TOURS_UNRESOLVED, TOURS_NARROW, TOURS_ROUTER];
-    target(&mut text, TOURS, &l2.map(|backup| (backup, "")));
+    target(&mut text, TOURS, "steer = \"l2\"\n", &l2.map(|backup| (backup, "")));
     let ipip = [DIJON_BACKUP, DIJON_FAR, DIJON_SIX, DIJON_PLAIN, DIJON_UNRESOLVED, DIJON_NARROW];
-    target(&mut text, DIJON, &ipip.map(|backup| (backup, "")));
+    target(&mut text, DIJON, "steer = \"ipip\"\n", &ipip.map(|backup| (backup, "")));
     let odd = [
         (TO_NARROW, *NARROW_BACKUP.ip()),
         (TO_PLAIN, *PLAIN_BACKUP.ip()),
@@ -348,21 +366,21 @@ pub fn targets() -> Vec<Target> {
         (TO_PROHIBITED, PROHIBITED),
     ];
     for (primary, backup) in odd {
-        target(&mut text, primary, &[(SocketAddrV4::new(backup, 5060), DEDICATED)]);
+        target(&mut text, primary, "", &[(SocketAddrV4::new(backup, 5060), DEDICATED)]);
     }
     config::parse("packets.toml", &text).expect("the configuration holds").config.targets
 }
 
+/// Those that have RAS as well, in the order of the configuration: their backups are dedicated, shared, and behind a device
+/// that takes no redirected frames.
+const GATEKEEPERS: [SocketAddrV4; 3] = [PARIS, NICE, TO_PLAIN];
+
 const DEDICATED: &str = "dedicated = true";
 
-fn target(text: &mut String, primary: SocketAddrV4, backups: &[(SocketAddrV4, &str)]) {
+fn target(text: &mut String, primary: SocketAddrV4, words: &str, backups: &[(SocketAddrV4, &str)]) {
     let named = |socket: &SocketAddrV4| format!("name = \"{}\"\naddress = {}\n", socket.ip(), both(*socket));
-    let steer = match primary {
-        TOURS => "l2",
-        DIJON => "ipip",
-        _ => "nat",
-    };
-    write!(text, "[[target]]\n{}services = [\"sip\"]\nsteer = \"{steer}\"\n", named(&primary)).unwrap();
+    let services = if GATEKEEPERS.contains(&primary) { r#"["sip", "ras"]"# } else { r#"["sip"]"# };
+    write!(text, "[[target]]\n{}services = {services}\n{words}", named(&primary)).unwrap();
     for (backup, words) in backups {
         write!(text, "[[target.backup]]\n{}{words}\n", named(backup)).unwrap();
     }

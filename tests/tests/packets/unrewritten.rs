@@ -139,7 +139,8 @@ fn in_an_envelope() -> Vec<Fixture> {
         .about(DIJON),
         rewritten("a first fragment in an envelope", first.clone(), first_after).about(DIJON),
         rewritten("a fragment in an envelope", second, second_after).after(first).about(DIJON),
-        four_in_six(),
+        four_in_six("IPv4 in an envelope of IPv6", udp(PHONE, DIJON)),
+        four_in_six("a frame in several buffers in an envelope", udp(PHONE, DIJON).payload(&[b'x'; 5000])),
         six_in_six(),
     ]
 }
@@ -151,17 +152,15 @@ fn label(from: SocketAddrV4, to: SocketAddrV4) -> u32 {
     flow_label(&[0, 0xffff_u32.to_be(), word(from), word(to), ports, 17])
 }
 
-fn four_in_six() -> Fixture {
-    let frame = towards(&udp(PHONE, DIJON), DIJON_SIX).bytes();
+fn four_in_six(name: &str, sent: Frame) -> Fixture {
+    let frame = towards(&sent, DIJON_SIX).bytes();
     let (router, backup) = (router(SECOND, false), six(DIJON_SIX));
     let std::net::IpAddr::V6(router) = router else { panic!("IPv6") };
     let mut ip = crate::wrap::ipv6(router.into(), (*backup.ip()).into(), 4, frame.len() - IP);
     ip.traffic_class = 0;
     ip.flow_label = label(PHONE, DIJON).try_into().unwrap();
     let after = [&frame[..12], &[0x86, 0xdd], &ip.to_bytes()[..], &frame[IP..]].concat();
-    rewritten("IPv4 in an envelope of IPv6", udp(PHONE, DIJON).into(), after)
-        .about(DIJON)
-        .while_serving(DIJON, 3)
+    rewritten(name, sent.into(), after).about(DIJON).while_serving(DIJON, 3)
 }
 
 /// A datagram of IPv6 from the phone to DIJON.
@@ -201,6 +200,12 @@ fn not_in_an_envelope() -> Vec<Fixture> {
     };
     let six = Raw { bytes: datagram(from_phone(), 64, b"INVITE"), ingress: PHONES };
     vec![
+        leave(
+            "no device for a frame in several buffers",
+            udp(PHONE, DIJON).payload(&[b'x'; 5000]),
+            Reason::NotRedirectable,
+        )
+        .about(DIJON),
         stays("no device for the envelope", Reason::NotRedirectable, 4),
         stays("nobody knows the envelope's next hop", Reason::NotRedirectable, 5),
         leave("IPv6, and the backup has IPv4 alone", six, Reason::NoEndpoint)
@@ -238,6 +243,7 @@ fn told_six() -> Fixture {
     rewritten("IPv6, one byte too large for the envelope", Raw { bytes: sent, ingress: PHONES }, after)
         .by(Action::Redirect, Reason::SenderTold)
         .about(DIJON)
+        .while_serving(DIJON, 4)
 }
 
 fn too_large() -> Vec<Fixture> {
@@ -249,6 +255,8 @@ fn too_large() -> Vec<Fixture> {
     let unknown = envelope.clone().between(UNRESOLVED_PHONE, DIJON);
     let mut by_kernel = told(&unknown, 580);
     by_kernel[..12].copy_from_slice(&unknown.bytes()[..12]);
+    let scattered = of(DIJON, 5028);
+    let told_scattered = told(&scattered, 1480);
     let [first, second] = pieces(&of(DIJON, 1900), 24);
     vec![
         rewritten("just small enough for the envelope", fits.into(), fits_after)
@@ -270,6 +278,10 @@ fn too_large() -> Vec<Fixture> {
             .after(first)
             .about(DIJON)
             .while_serving(DIJON, 6),
+        rewritten("a frame in several buffers is cut for its sender", scattered.into(), told_scattered)
+            .by(Action::Redirect, Reason::SenderTold)
+            .about(DIJON)
+            .while_serving(DIJON, 4),
         told_six(),
     ]
 }

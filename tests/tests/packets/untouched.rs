@@ -15,7 +15,7 @@ const UDP_LENGTH: usize = L4 + 4;
 const TCP_OFFSET: usize = L4 + 12;
 
 pub fn fixtures() -> Vec<Fixture> {
-    [not_ip(), to_a_group(), odd_ip(), other_protocols(), lies(), truncated()].concat()
+    [not_ip(), to_a_group(), odd_ip(), other_protocols(), lies(), truncated(), unfinished()].concat()
 }
 
 fn not_ip() -> Vec<Fixture> {
@@ -151,4 +151,16 @@ fn truncated() -> Vec<Fixture> {
             })
         })
         .collect()
+}
+
+/// Whose checksums are left to a device: what is steered is steered where it leaves.
+fn unfinished() -> Vec<Fixture> {
+    let towards = [udp(PHONE, PARIS), tcp_syn(PHONE, PARIS), tcp_data(PHONE, PARIS)];
+    let back = [udp(PARIS_BACKUP, PHONE), tcp_data(PARIS_BACKUP, PHONE)];
+    let about = |frame: &Frame| {
+        let name =
+            format!("unfinished checksum, {} to {}, {} bytes", frame.from, frame.to, frame.bytes().len());
+        leave(&name, frame.unfinished(), Reason::LeftToEgress).about(PARIS)
+    };
+    towards.iter().chain(&back).map(about).collect()
 }

@@ -36,7 +36,8 @@ target paris at 192.0.2.10
   probed        SIP OPTIONS to sip/udp and sip/tcp every 1s, every 50ms after a failure; an answer may take 300ms
   alive         SIP status 100–499, 600–699
   down          after 2 failures in a row of any service: at worst 1s 700ms after death
-  up again      after 3 answers in a row, at least 10s after the first; packets return to the primary at once
+  up again      after 3 answers in a row, at least 10s after the first; packets return to the primary at once, but for what began at a backup
+  stays         TCP connections that began at a backup, until they end, or 2h of silence; at most 8h
   none healthy  packets go to the primary, as without failover
 
 target lyon at 192.0.2.20
@@ -46,7 +47,8 @@ target lyon at 192.0.2.20
   probed        SIP OPTIONS to sip/udp and sip/tcp:5080 every 1s, every 50ms after a failure; an answer may take 300ms
   alive         SIP status 100–499, 600–699
   down          after 3 failures in a row of every service: at worst 2s after death
-  up again      after 3 answers in a row, at least 10s after the first; packets return to the primary at once
+  up again      after 3 answers in a row, at least 10s after the first; packets return to the primary at once, but for what began at a backup
+  stays         TCP connections that began at a backup, until they end, or 2h of silence; at most 8h
   none healthy  packets go to the primary, as without failover
 ";
     assert_eq!(text, expected);
@@ -125,14 +127,14 @@ fn two_families_are_explained() {
 
 #[test]
 fn errors_in_json_have_places() {
-    let error = parse("x", "[router]\ninterfaces = [\"a\"]\nforward = \"kernel\"\n").unwrap_err();
+    let error = parse("x", "[router]\ninterfaces = [\"a\"]\nforward = \"kernal\"\n").unwrap_err();
     let value = error_json(&error);
     assert_eq!((&value["schema"], &value["valid"]), (&json!(1), &json!(false)));
     assert_eq!(value["errors"].as_array().unwrap().len(), 2);
-    let kernel = &value["errors"][1];
-    assert_eq!((&kernel["line"], &kernel["column"]), (&json!(3), &json!(11)));
-    assert_eq!(kernel["message"], json!("`forward = \"kernel\"` is not supported yet"));
-    assert!(kernel["help"].as_str().unwrap().contains("write \"xdp\""));
+    let misspelt = &value["errors"][1];
+    assert_eq!((&misspelt["line"], &misspelt["column"]), (&json!(3), &json!(11)));
+    assert!(misspelt["message"].as_str().unwrap().contains("cannot be `kernal`"), "{misspelt}");
+    assert_eq!(misspelt["help"], json!("did you mean \"kernel\"?"));
 
     let missing = crate::config::load(std::path::Path::new("/nonexistent/failover.toml")).unwrap_err();
     let value = error_json(&missing);

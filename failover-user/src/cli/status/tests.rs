@@ -27,7 +27,8 @@ fn all_well_is_said_in_the_first_line() {
          INTERFACE  STATE     MODE\n\
          wan0       attached  native\n\
          \n\
-         daemon: pid 4711, up 3m 12s\n"
+         daemon: pid 4711, up 3m 12s\n\
+         flows: 1200 of 262144 entries\n"
     );
 }
 
@@ -48,7 +49,7 @@ fn the_worst_comes_first() {
 fn stale_is_loud_and_what_is_unknown_says_so() {
     let mut status = status(vec![TargetStatus { health: Health::Unknown, serving: None, ..target("paris") }]);
     status.router.stale = true;
-    (status.router.pid, status.router.uptime_s) = (None, None);
+    (status.router.pid, status.router.uptime_s, status.router.flows) = (None, None, None);
     let lines = lines(&status);
     assert_eq!(lines[0], "1 of 1 target to be looked at");
     assert!(lines[1].starts_with("STALE: no daemon watches."), "{}", lines[1]);

@@ -67,7 +67,7 @@ fn words_of_other_places() {
 #[test]
 fn defaults_are_checked_like_a_target() {
     let rest = file("", "", "");
-    one(&format!("{rest}[defaults]\nfailback = §\"drain\""), "not supported yet", "manual");
+    one(&format!("{rest}[defaults]\nfailback = §\"drian\""), "cannot be `drian`", "did you mean \"drain\"?");
     one(&format!("{rest}[defaults.probe]\nfall = §0"), "from 1 to 255", "");
     one(&format!("{rest}[[defaults.backup]]\nname = \"a\"\naddress = §\"x y\""), "is not an address", "");
     // Shared by two targets, reported once.
@@ -187,7 +187,7 @@ fn between_targets() {
 
 #[test]
 fn every_independent_problem_is_reported_in_order() {
-    let text = "[router]\ninterfaces = [§\"a/b\"]\nforward = §\"kernel\"\n§bogus = 1\n\n\
+    let text = "[router]\ninterfaces = [§\"a/b\"]\nforward = §\"kernal\"\n§bogus = 1\n\n\
                 [[target]]\nname = §\"p q\"\naddress = §\"fe80::1\"\nsteer = §\"l3\"\n\
                 [[target.backup]]\nname = §\"primary\"\naddress = §\"nsp.example\"\n\
                 [target.probe]\nfall = §0\ninterval = §\"1\"\n\
@@ -262,7 +262,7 @@ fn a_file_is_called_by_its_path() {
     let path = dir.path().join("failover.toml");
     fs::write(&path, file("", "", "")).unwrap();
     assert!(load(&path).is_ok());
-    let (text, _) = unmark(&file("forward = §\"kernel\"", "", ""));
+    let (text, _) = unmark(&file("forward = §\"kernal\"", "", ""));
     fs::write(&path, text).unwrap();
     let error = load(&path).unwrap_err();
     assert!(error.to_string().starts_with(&format!("{}:3:11: ", path.display())), "{error}");

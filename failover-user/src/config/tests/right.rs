@@ -77,8 +77,7 @@ fn the_sample_shows_the_built_in_values() {
 
 #[test]
 fn harmless_words_of_later_features_are_accepted() {
-    let words =
-        "steer = \"nat\"\nfailback = \"immediate\"\naffinity = \"flow\"\nreplay = false\nlearn = false\n";
+    let words = "steer = \"nat\"\nfailback = \"drain\"\naffinity = \"flow\"\nreplay = false\nlearn = false\n";
     let probe = "[target.probe]\nsip = { method = \"OPTIONS\" }";
     assert_eq!(right(&file("forward = \"xdp\"", words, probe)).config, right(&file("", "", "")).config);
 }
@@ -105,6 +104,16 @@ fn defaults_give_way_to_the_target() {
     let target = only_target(&format!("{ROUTER}{defaults}{TARGET}{own}{BACKUP}"));
     assert_eq!(target.services, [sip(Transport::Tcp, 5060)]);
     assert_eq!((target.all_down, target.require), (AllDown::Backup, Require::All));
+}
+
+#[test]
+fn what_stays_where_it_began() {
+    let hours = |target: &Target| [target.tcp_idle, target.drain_limit].map(|t| t.as_secs() / 3600);
+    let target = only_target(&file("", "", ""));
+    assert_eq!((hours(&target), target.failback), ([2, 8], Failback::Drain));
+    let defaults = "[defaults]\ntcp_idle = \"4h\"\ndrain_limit = \"5h\"\n";
+    let target = only_target(&format!("{ROUTER}{defaults}{TARGET}tcp_idle = \"1h\"\n{BACKUP}"));
+    assert_eq!(hours(&target), [1, 5]);
 }
 
 #[test]

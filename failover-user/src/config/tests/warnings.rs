@@ -48,6 +48,21 @@ fn a_backup_of_one_target_could_be_dedicated() {
     }
 }
 
+#[test]
+fn ras_goes_where_sip_goes_and_a_question_to_all_is_answered_for_the_first() {
+    let services = "services = [\"sip\", \"ras\"]\n";
+    let dedicated = "dedicated = false";
+    let found = warnings(&file("", services, dedicated));
+    let [warning] = found.as_slice() else { panic!("{found:?}") };
+    assert!(warning.starts_with("target paris: ras/udp cannot be probed yet"), "{warning}");
+    let other = BACKUP.replace("198.51.100.20", "198.51.100.21") + dedicated;
+    let two = format!("{ROUTER}{TARGET}{services}{BACKUP}{dedicated}\n{LYON}{services}{other}");
+    let found = warnings(&two);
+    assert_eq!(found.len(), 3, "{found:?}");
+    let all = "targets paris, lyon have `ras`: a phone that asks for any gatekeeper";
+    assert!(found.iter().any(|warning| warning.starts_with(all)), "{found:?}");
+}
+
 /// Paris with these addresses, and backups with those.
 fn families(address: &str, backups: &[&str]) -> Vec<String> {
     let backup = |(n, address): (usize, &&str)| {
@@ -121,4 +136,12 @@ fn a_pace_that_defeats_itself() {
     let [fast, timeout] = found.as_slice() else { panic!("{found:?}") };
     assert!(fast.contains("fast_interval (200ms) is longer than interval (100ms)"), "{fast}");
     assert!(timeout.contains("timeout (300ms) is longer than interval (100ms)"), "{timeout}");
+}
+
+#[test]
+fn a_word_about_what_is_not_there() {
+    let found = warnings(&file("", "services = [\"sip/udp\"]\ntcp_idle = \"1h\"", "dedicated = true"));
+    assert!(found.len() == 1 && found[0].contains("tcp_idle has no effect"), "{found:?}");
+    let there = file("", "services = [\"sip\"]\ntcp_idle = \"1h\"", "dedicated = true");
+    assert_eq!(warnings(&there), [""; 0]);
 }

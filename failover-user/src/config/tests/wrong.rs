@@ -37,7 +37,6 @@ fn router() {
             ("bpffs_dir = §\"\"", "must be an absolute path", ""),
             ("bpffs_dir = §\"/a\\u0000b\"", "NUL", ""),
             ("control_socket = §[]", "must be a path such as", ""),
-            ("forward = §\"kernel\"", "`forward = \"kernel\"` is not supported yet", "write \"xdp\""),
             (
                 "forward = §\"xpd\"",
                 "`forward` cannot be `xpd`: expected one of \"xdp\", \"kernel\"",
@@ -101,7 +100,11 @@ fn target() {
                 "did you mean \"nat\"?",
             ),
             ("steer = §1", "must be one of \"nat\", \"l2\", \"ipip\", not an integer", "in quotes"),
-            ("failback = §\"drain\"", "is not supported yet", "write \"manual\""),
+            (
+                "failback = §\"drained\"",
+                "expected one of \"drain\", \"immediate\", \"manual\"",
+                "did you mean \"drain\"?",
+            ),
             ("failback = §\"imediate\"", "cannot be `imediate`", "did you mean \"immediate\"?"),
             ("affinity = §\"call\"", "`affinity = \"call\"` is not supported yet", "write \"flow\""),
             ("affinity = §\"xyz\"", "expected one of \"flow\", \"call\"", ""),
@@ -115,11 +118,26 @@ fn target() {
             ("learn = §true", "`learn = true` is not supported yet", "write false"),
             ("replay = §\"no\"", "must be true or false, not a string", ""),
             ("§udp_idle = \"2h\"", "`udp_idle` is not supported yet", "leave it out"),
-            ("§tcp_idle = \"2h\"", "`tcp_idle` is not supported yet", "leave it out"),
-            ("§drain_limit = \"8h\"", "`drain_limit` is not supported yet", "leave it out"),
+            ("tcp_idle = §\"2 hors\"", "`tcp_idle` must be a duration", "a number and its unit"),
+            ("drain_limit = §\"2y\"", "`drain_limit` must be from 1s", ""),
             ("probe = §\"fast\"", "must be a table such as { interval", ""),
         ],
         |lines| file("", lines, ""),
+    );
+}
+
+#[test]
+fn ways_that_the_kernel_cannot_go() {
+    all(
+        &[
+            ("steer = §\"l2\"", "steer = \"l2\" cannot go with forward = \"kernel\"", "forward = \"xdp\""),
+            (
+                "steer = §\"ipip\"",
+                "steer = \"ipip\" cannot go with forward = \"kernel\"",
+                "write \"nat\" here",
+            ),
+        ],
+        |lines| file("forward = \"kernel\"", lines, ""),
     );
 }
 
@@ -219,7 +237,8 @@ fn services() {
             ("§\"sip\"", "must be a list of services such as [\"sip\"], not a string", ""),
             ("§[]", "`services` is empty", "[\"sip\"]"),
             ("[§5060]", "must be a service such as", "in quotes"),
-            ("[§\"ras\"]", "service `ras` is not supported yet", "today \"sip\""),
+            ("§[\"ras\"]", "nothing in `services` can be probed", "[\"sip\", \"ras\"]"),
+            ("[§\"h225\", \"ras\"]", "service `h225` is not supported yet", "today \"sip\" and \"ras\""),
             ("[§\"h225\"]", "service `h225` is not supported yet", ""),
             ("[§\"mgcp\"]", "service `mgcp` is not supported yet", ""),
             ("[§\"megaco/udp\"]", "service `megaco/udp` is not supported yet", ""),

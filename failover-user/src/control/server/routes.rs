@@ -13,9 +13,9 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::{
-    sync::{Semaphore, mpsc, oneshot, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
     time::timeout,
 };
 
@@ -28,7 +28,8 @@ use crate::{
     control::{
         journal::{Follower, HISTORY, Journal},
         message::{
-            Event, InterfaceStatus, Problem, Reloaded, SetAdmin, Stats, Status, TargetDetail, TargetStatus,
+            By, InterfaceStatus, Observe, Problem, Reloaded, SetAdmin, Stats, Status, TargetDetail,
+            TargetStatus,
         },
     },
 };
@@ -51,6 +52,7 @@ pub(super) fn router(desk: Desk) -> Router {
         .route("/v1/targets/{name}/probe", post(probe))
         .route("/v1/stats", get(stats))
         .route("/v1/events", get(events))
+        .route("/v1/observe", post(observe))
         .route("/v1/interfaces/{name}", post(attach).delete(detach))
         .route("/v1/reload", post(reload))
         .fallback(no_such_route)
@@ -83,6 +85,14 @@ impl Desk {
         };
         timeout(patience, exchange).await.map_err(late)?.map(Json)
     }
+
+    /// A place among those that follow something without end.
+    fn follow(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        Arc::clone(&self.followers).try_acquire_owned().map_err(|_| {
+            let error = format!("{} commands follow the events already, or observe", self.limits.followers);
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Problem::new(1, error).help("end some of them"))
+        })
+    }
 }
 
 fn stopping() -> Refusal {
@@ -113,8 +123,14 @@ async fn probe(State(desk): State<Desk>, name: Name) -> Answer<TargetDetail> {
     desk.ask(desk.limits.probe, |reply| Command::Probe { name, reply }).await
 }
 
-async fn stats(State(desk): State<Desk>) -> Answer<Stats> {
-    desk.ask(desk.limits.answer, |reply| Command::Stats { reply }).await
+#[derive(Deserialize)]
+struct StatsBy {
+    by: Option<By>,
+}
+
+async fn stats(State(desk): State<Desk>, query: Result<Query<StatsBy>, QueryRejection>) -> Answer<Stats> {
+    let StatsBy { by } = parsed(query)?;
+    desk.ask(desk.limits.answer, |reply| Command::Stats { by, reply }).await
 }
 
 #[derive(Deserialize)]
@@ -173,16 +189,34 @@ async fn events(
     let Follow { follow, last } = parsed(query)?;
     let mut follower = desk.journal.subscribe_last(last.unwrap_or(HISTORY));
     let body = if follow {
-        let slot = Arc::clone(&desk.followers).try_acquire_owned().map_err(|_| {
-            let error = format!("{} commands follow the events already", desk.limits.followers);
-            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Problem::new(1, error).help("end some of them"))
-        })?;
+        let slot = desk.follow()?;
         following.begin();
         Body::from_stream(lines(follower, desk.stopping, slot))
     } else {
-        Body::from(follower.history().flat_map(|event| line(&event)).collect::<Bytes>())
+        Body::from(follower.history().flat_map(|event| line(&*event)).collect::<Bytes>())
     };
     Ok(([(header::CONTENT_TYPE, "application/jsonl")], body).into_response())
+}
+
+async fn observe(
+    State(desk): State<Desk>,
+    Extension(following): Extension<Following>,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let slot = desk.follow()?;
+    let wish: Observe = json(body, &desk.limits).await?;
+    let Json(observer) = desk.ask(desk.limits.answer, |reply| Command::Observe { wish, reply }).await?;
+    following.begin();
+    let state = (observer, desk.stopping, slot);
+    let lines = futures_util::stream::unfold(state, |(mut observer, mut stopping, slot)| async move {
+        let observation = tokio::select! {
+            biased;
+            _ = stopping.wait_for(|stop| *stop) => return None,
+            observation = observer.next() => observation?,
+        };
+        Some((Ok::<_, Infallible>(Bytes::from(line(&observation))), (observer, stopping, slot)))
+    });
+    Ok(([(header::CONTENT_TYPE, "application/jsonl")], Body::from_stream(lines)).into_response())
 }
 
 /// A line per event, until the server stops and everything recorded before has been sent.
@@ -198,12 +232,12 @@ fn lines<S>(
             event = follower.next() => event?,
             _ = stopping.wait_for(|stop| *stop) => return None,
         };
-        Some((Ok(Bytes::from(line(&event))), (follower, stopping, slot)))
+        Some((Ok(Bytes::from(line(&*event))), (follower, stopping, slot)))
     })
 }
 
-fn line(event: &Event) -> Vec<u8> {
-    let mut line = serde_json::to_vec(event).unwrap_or_default();
+fn line(value: &impl Serialize) -> Vec<u8> {
+    let mut line = serde_json::to_vec(value).unwrap_or_default();
     line.push(b'\n');
     line
 }

@@ -108,7 +108,7 @@ async fn fake(mut commands: mpsc::Receiver<Command>) {
                 let admin = TargetStatus { admin: set.state, admin_reason: set.reason, ..paris() };
                 drop(reply.send(known(&name).map(|()| admin)));
             }
-            Command::Stats { reply } => drop(reply.send(Ok(counts()))),
+            Command::Stats { reply, .. } => drop(reply.send(Ok(counts()))),
             Command::Attach { name, mode, reply } => {
                 let mode = mode.map(|mode| mode.to_string());
                 drop(reply.send(Ok(InterfaceStatus { name, mode, attached: true, reason: None })));
@@ -116,6 +116,7 @@ async fn fake(mut commands: mpsc::Receiver<Command>) {
             Command::Detach { name, reply } => {
                 drop(reply.send(Ok(InterfaceStatus { name, mode: None, attached: false, reason: None })));
             }
+            Command::Observe { reply, .. } => drop(reply.send(Err(Problem::new(7, "nothing to see")))),
             Command::Reload { reply } => drop(reply.send(Err(Problem::new(3, "line 3: no").help("fix it")))),
         }
     }
@@ -159,6 +160,7 @@ fn status() -> Status {
         uptime_s: Some(1.5),
         stale: false,
         interfaces: vec![],
+        flows: None,
     };
     Status { schema: SCHEMA, router, targets: vec![paris()] }
 }
@@ -172,7 +174,7 @@ fn detail() -> TargetDetail {
 fn counts() -> Stats {
     let count = Count { number: 17, reason: "steered".to_owned(), packets: 10, bytes: 5000 };
     let targets = vec![TargetCounts { name: "paris".to_owned(), counts: vec![count] }];
-    Stats { schema: SCHEMA, stale: false, router: vec![], targets }
+    Stats { schema: SCHEMA, stale: false, router: vec![], targets, interfaces: None, cpus: None }
 }
 
 fn set(state: Admin) -> SetAdmin {
@@ -192,7 +194,7 @@ async fn every_route_reaches_the_daemon_and_comes_back() {
     let admin = client.set_admin("paris", &set(Admin::Disabled)).await.expect("admin");
     assert_eq!((admin.admin, admin.admin_reason.as_deref()), (Admin::Disabled, Some("upgrade")));
     assert_eq!(client.probe("paris").await.expect("probe"), detail());
-    assert_eq!(client.stats().await.expect("stats"), counts());
+    assert_eq!(client.stats(Some(By::Cpu)).await.expect("stats"), counts());
     let attached = client.attach("wan0", Some(Mode::Generic)).await.expect("attach");
     assert_eq!((attached.mode.as_deref(), attached.attached), (Some("generic"), true));
     assert_eq!(client.attach("wan0", None).await.expect("attach").mode, None);

@@ -1,7 +1,7 @@
 //! `failover explain`: what the loaded program does with a packet, asked of the program itself.
 //!
 //! The one that is attached would count what it is shown, and remember it. So a twin is asked: the same object, loaded
-//! once more on the same pinned maps with [`names::DRY_RUN`] set, which decides the same and writes nothing but a
+//! once more on the same pinned maps with [`names::ROLE`] set, which decides the same and writes nothing but a
 //! [`Trace`]. It is never attached, never pinned, and gone with this value. What it cannot foretell is that a table
 //! has no room when the real program wants to remember something. Each packet stands for itself: the way that one of
 //! them would open is not there for the next.
@@ -22,7 +22,7 @@ use failover_common::{
 
 use super::{OfflineError, Pinned};
 use crate::{
-    config::model::{Backup, Config, Service, Target},
+    config::model::{Backup, Config, Forward, Service, Target},
     dataplane::{
         error::Error,
         keys::ways,
@@ -78,7 +78,7 @@ impl Twin {
     /// Loads it, beside a program that must be of the same build.
     pub fn open(config: &Config) -> Result<Self, OfflineError> {
         let pinned = Pinned::open(config)?;
-        let mut ebpf = load(pinned.pins.maps())?;
+        let mut ebpf = load(pinned.pins.maps(), config.router.forward)?;
         let own = program(&mut ebpf)?.info().map_err(|error| Error::load(&error))?;
         let running = ProgramInfo::from_pin(pinned.pins.program()).map_err(|error| Error::load(&error))?;
         // The tag is made of the instructions, whatever maps and constants they refer to.
@@ -188,7 +188,7 @@ impl Twin {
 
 /// Loads the twin on the maps in `folder`. The folder is held open: while a daemon puts larger maps in its place, the
 /// twin gets the maps of one folder alone, and where that is gone, none are made.
-fn load(folder: PathBuf) -> Result<Ebpf, OfflineError> {
+fn load(folder: PathBuf, forward: Forward) -> Result<Ebpf, OfflineError> {
     let held =
         File::open(&folder).map_err(|source| Error::io(format!("open {}", folder.display()), source))?;
     let maps = PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()));
@@ -199,7 +199,9 @@ fn load(folder: PathBuf) -> Result<Ebpf, OfflineError> {
     for name in NAMES {
         loader.map_pin_path(name, maps.join(name));
     }
-    loader.override_global(names::DRY_RUN, &1_u8, true);
+    let kernel_forwards = u8::from(forward == Forward::Kernel);
+    loader.override_global(names::ROLE, &names::ROLE_TWIN, true);
+    loader.override_global(names::KERNEL_FORWARDS, &kernel_forwards, true);
     let mut ebpf = loader.load(OBJECT).map_err(|error| Error::load(&error))?;
     program(&mut ebpf)?.load().map_err(|error| Error::load(&error))?;
     Ok(ebpf)

@@ -2,16 +2,19 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use failover_common::{reason::Reason, value::Availability};
-use failover_user::config::model::{Family, Service, Steer};
+use failover_common::{names::MOST_DISCOVERIES, reason::Reason, value::Availability};
+use failover_user::config::model::{Failback, Family, ServiceKind, Steer, Target};
 
 use super::{
     Answer, Endpoint, Model, Stop,
     parse::{self, Parsed, Part, Quoted},
-    rewrite::{Rewritten, Side},
+    rewrite::{Rewritten, Side, is_unfinished},
     route::{Way, route},
 };
-use crate::{fixture::Action, frame::Raw};
+use crate::{fixture::Action, frame::Raw, network};
+
+/// The TTL of a question that is no longer for its neighbourhood alone.
+const FRESH: u8 = 64;
 
 /// What is wanted: another end.
 pub(super) struct Wish {
@@ -30,6 +33,9 @@ impl Model {
             self.signalling(protocol, destination, source)?;
         }
         let parsed = parse::parse(&packet.bytes)?;
+        if parsed.to_group {
+            return self.discover(packet, &parsed);
+        }
         match parsed.part {
             Part::Later(id) => self.follow(packet, &parsed, id),
             _ if parsed.is_icmp() => self.translate(packet, &parsed),
@@ -48,9 +54,13 @@ impl Model {
 
     fn segment(&mut self, packet: &Raw, parsed: &Parsed) -> Result<(Answer, Wish), Stop> {
         let (source, destination) = parse::ports(&packet.bytes, parsed)?;
-        let wish = self.classify(parsed.protocol, source, destination)?;
+        let flags = if parsed.protocol == parse::TCP { packet.bytes[parsed.payload + 13] } else { 0 };
+        let wish = self.classify(parsed.protocol, source, destination, flags)?;
         if wish.steer != Steer::Nat {
             return Ok((self.deliver(packet, parsed, &wish)?, wish));
+        }
+        if parsed.part == Part::Whole && is_unfinished(&packet.bytes, parsed) {
+            return Err(Stop { reason: Reason::LeftToEgress, target: Some(wish.target) });
         }
         let way = way(packet, parsed, &wish)?;
         if let Some(endpoint) = wish.remember {
@@ -64,6 +74,55 @@ impl Model {
         new.hop(parsed, way);
         let reason = reason(wish.side, way);
         Ok((self.answer(new, reason, wish.target, way), wish))
+    }
+
+    /// A phone asks for any gatekeeper.
+    fn discover(&mut self, packet: &Raw, parsed: &Parsed) -> Result<Answer, Stop> {
+        let asked = SocketAddr::V4(network::DISCOVERY);
+        let whole_udp = parsed.part == Part::Whole && parsed.protocol == parse::UDP;
+        if parsed.destination != asked.ip() || !whole_udp {
+            return Err(Reason::LinkBroadcast.into());
+        }
+        let (source, destination) = parse::ports(&packet.bytes, parsed)?;
+        if destination != asked {
+            return Err(Reason::LinkBroadcast.into());
+        }
+        let gatekeepers = self.gatekeepers();
+        let unserved = |n: usize| !matches!(self.serving[n], 0 | Availability::NOBODY);
+        let Some((n, origin)) = gatekeepers.iter().copied().find(|(n, _)| unserved(*n)) else {
+            let first = gatekeepers.first().ok_or(Reason::LinkBroadcast)?;
+            return Err(Stop { reason: Reason::PrimaryServes, target: Some(first.0) });
+        };
+        let (end, shared) = self.server(n, (origin, parse::UDP), source, source.ip(), Some(0))?;
+        let steer = self.targets[n].steer;
+        if steer != Steer::Nat {
+            return Err(Stop { reason: Reason::NotRedirectable, target: Some(n) });
+        }
+        if is_unfinished(&packet.bytes, parsed) {
+            return Err(Stop { reason: Reason::LeftToEgress, target: Some(n) });
+        }
+        let parsed = Parsed { hops: FRESH, ..parsed.clone() };
+        let wish = Wish { target: n, side: Side::Destination, end, remember: None, steer };
+        let way = way(packet, &parsed, &wish)?;
+        if shared {
+            self.memory.remember(source, (end, parse::UDP), n, origin);
+        }
+        let mut new = Rewritten::new(&packet.bytes);
+        new.freshen(parsed.ip, FRESH, network::router_mac(packet.ingress));
+        new.address(parsed.ip, wish.side, end.ip());
+        new.port(parsed.payload, wish.side, end.port());
+        new.segment_sum(parsed.ip, parsed.payload, parsed.end, parsed.protocol, true);
+        new.hop(&parsed, way);
+        Ok(self.answer(new, reason(wish.side, way), n, way))
+    }
+
+    /// The targets that have RAS over IPv4, and where, as many as are found by a question to all.
+    fn gatekeepers(&self) -> Vec<(usize, SocketAddr)> {
+        let ras = |(n, target): (usize, &Target)| {
+            let service = target.services.iter().find(|service| service.kind == ServiceKind::Ras)?;
+            Some((n, SocketAddr::new(target.addresses.of(Family::V4)?, service.port)))
+        };
+        self.targets.iter().enumerate().filter_map(ras).take(MOST_DISCOVERIES as usize).collect()
     }
 
     fn follow(&mut self, packet: &Raw, parsed: &Parsed, id: u32) -> Result<Answer, Stop> {
@@ -111,15 +170,24 @@ impl Model {
         if is(a) || is(b) { Ok((is(a), is(b))) } else { Err(Reason::NotSignalling) }
     }
 
-    fn classify(&mut self, protocol: u8, source: SocketAddr, destination: SocketAddr) -> Result<Wish, Stop> {
+    fn classify(
+        &mut self,
+        protocol: u8,
+        source: SocketAddr,
+        destination: SocketAddr,
+        flags: u8,
+    ) -> Result<Wish, Stop> {
         let (_, from) = self.signalling(protocol, destination.port(), source.port())?;
         let mut stop = Stop::from(Reason::NotOurs);
         if let Some(&target) = self.services.get(&(destination, protocol)) {
             let asked = (destination, protocol);
-            match self.server(target, asked, source.ip()) {
+            match self.server(target, asked, source, source.ip(), Some(flags)) {
                 Ok((end, shared)) => {
-                    let remember = shared.then_some((end, protocol));
+                    let drains = self.targets[target].failback == Failback::Drain || self.keeper[target] != 0;
+                    let pinned = drains && protocol == parse::TCP;
                     let steer = self.targets[target].steer;
+                    let remembered = steer == Steer::Nat && (shared || pinned);
+                    let remember = remembered.then_some((end, protocol));
                     return Ok(Wish { target, side: Side::Destination, end, remember, steer });
                 }
                 Err(passed) if passed.reason == Reason::PrimaryServes => {
@@ -140,10 +208,18 @@ impl Model {
         self.backup_says(backup, dedicated, (destination, protocol), destination.ip(), true)
     }
 
-    /// Where a packet from `source` to the service goes, and whether that is a shared backup.
-    fn server(&self, target: usize, asked: Endpoint, source: IpAddr) -> Result<(SocketAddr, bool), Stop> {
+    /// Where a packet of `client` goes that `source` sends to the service, and whether that is a shared backup; `flags`
+    /// are those of a segment.
+    fn server(
+        &self,
+        target: usize,
+        asked: Endpoint,
+        client: SocketAddr,
+        source: IpAddr,
+        flags: Option<u8>,
+    ) -> Result<(SocketAddr, bool), Stop> {
         let about = |reason| Stop { reason, target: Some(target) };
-        let serving = match self.serving[target] {
+        let serving = match self.serving(target, asked, client, flags) {
             0 => return Err(about(Reason::PrimaryServes)),
             Availability::NOBODY => return Err(about(Reason::NobodyServes)),
             serving => serving,
@@ -151,19 +227,8 @@ impl Model {
         if self.is_own_host(target, source) {
             return Err(about(Reason::BetweenServers));
         }
-        let target = &self.targets[target];
-        let backup = target.backups.get(usize::from(serving) - 1).ok_or(about(Reason::NoEndpoint))?;
-        let family = Family::of(asked.0.ip());
-        // Only an envelope may be of another family, and only IPv6 around IPv4.
-        let around = || backup.addresses.of(Family::V6).filter(|_| target.steer == Steer::Ipip);
-        let address = backup.addresses.of(family).or_else(around).ok_or(about(Reason::NoEndpoint))?;
-        let service = |(port, protocol)| {
-            let same = |s: &Service| (s.port, s.transport.protocol()) == (port, protocol);
-            target.services.iter().position(same)
-        };
-        let index = service((asked.0.port(), asked.1)).expect("a service");
-        let shared = target.steer == Steer::Nat && !backup.dedicated;
-        Ok((SocketAddr::new(address, backup.ports[index]), shared))
+        let (end, _) = self.endpoint(target, asked, serving).ok_or(about(Reason::NoEndpoint))?;
+        Ok((end, !self.targets[target].backups[usize::from(serving) - 1].dedicated))
     }
 
     /// What `backup` says to `client`, as a segment or in a quote.
@@ -201,7 +266,7 @@ impl Model {
         }
         let mut stop = Stop::from(Reason::NotOurs);
         if let Some(&target) = self.services.get(&source) {
-            match self.server(target, source, parsed.source) {
+            match self.server(target, source, quoted.destination, parsed.source, None) {
                 Ok((end, _)) => {
                     let steer = self.targets[target].steer;
                     return Ok(Wish { target, side: Side::Destination, end, remember: None, steer });

@@ -59,7 +59,7 @@ impl Memory {
         self.aged += u64::from(seconds);
     }
 
-    fn now(&self) -> u64 {
+    pub fn now(&self) -> u64 {
         self.started.elapsed().as_secs() + self.aged
     }
 
@@ -92,6 +92,11 @@ impl Memory {
             return Err(Stop { reason: Reason::AmbiguousReturn, target: Some(way.target) });
         }
         Ok((way.target, way.asked))
+    }
+
+    /// Whether `client` asked somebody who is served at `endpoint`, from this very port.
+    pub fn knows(&self, client: SocketAddr, endpoint: Endpoint) -> bool {
+        self.flows.contains_key(&(client, endpoint))
     }
 
     /// The first fragment of a datagram was rewritten; `None`: it passed.

@@ -5,6 +5,7 @@
 //! out every checksum from nothing. `differential` holds the program against it.
 
 mod decide;
+mod drain;
 mod memory;
 mod parse;
 mod rewrite;
@@ -17,7 +18,7 @@ use std::{
 };
 
 use failover_common::reason::Reason;
-use failover_user::config::model::{Family, Steer, Target};
+use failover_user::config::model::{Family, ServiceKind, Steer, Target};
 
 use crate::{
     fixture::{Action, Step},
@@ -58,6 +59,8 @@ pub struct Model {
     targets: Vec<Target>,
     /// By target; see `failover_common::value::Availability`.
     serving: Vec<u8>,
+    /// The same: who keeps what began there.
+    keeper: Vec<u8>,
     services: BTreeMap<Endpoint, usize>,
     /// Whom a backup's endpoint stands in for; `None`: for several, or not for one alone.
     backups: BTreeMap<Endpoint, Option<(usize, SocketAddr)>>,
@@ -71,6 +74,7 @@ impl Model {
         let mut model = Self {
             targets: network::targets(),
             serving: Vec::new(),
+            keeper: Vec::new(),
             services: BTreeMap::new(),
             backups: BTreeMap::new(),
             ports: BTreeSet::new(),
@@ -94,6 +98,9 @@ impl Model {
                 let asked = SocketAddr::new(address, service.port);
                 self.services.insert((asked, protocol), n);
                 self.ports.insert((service.port, protocol));
+                if service.kind == ServiceKind::Ras {
+                    self.ports.insert((network::DISCOVERY.port(), protocol));
+                }
                 for backup in &target.backups {
                     self.ports.insert((backup.ports[index], protocol));
                     // One that carries the target's address says nothing that has to be turned back.
@@ -113,6 +120,7 @@ impl Model {
             but.iter().find(|(primary, _)| *primary.ip() == target.addresses.first()).map_or(1, |(_, n)| *n)
         };
         self.serving = self.targets.iter().map(serving).collect();
+        self.keeper = vec![0; self.targets.len()];
         self.probes.clear();
         self.memory = Memory::new();
     }
@@ -122,6 +130,11 @@ impl Model {
         match step {
             Step::Packet(packet) => return Some(self.judge(packet)),
             Step::Time(seconds) => self.memory.age(*seconds),
+            Step::Serve { target, serving, keeper } => {
+                let is = |t: &Target| *target.ip() == t.addresses.first();
+                let n = self.targets.iter().position(is).expect("a target");
+                (self.serving[n], self.keeper[n]) = (*serving, *keeper);
+            }
             Step::Probe { socket, tcp } => {
                 let protocol = if *tcp { parse::TCP } else { parse::UDP };
                 self.probes.insert((SocketAddr::V4(*socket), protocol));

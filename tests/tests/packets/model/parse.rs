@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use etherparse::{Ethernet2HeaderSlice, Ipv4HeaderSlice, Ipv6HeaderSlice, SingleVlanHeaderSlice};
 use failover_common::reason::Reason;
 
+use crate::network::DISCOVERY_MAC;
+
 pub const TCP: u8 = 6;
 pub const UDP: u8 = 17;
 const ICMP: u8 = 1;
@@ -14,9 +16,12 @@ const EXTENSIONS: [u8; 4] = [0, 43, 44, 60];
 const MOST_EXTENSIONS: usize = 5;
 
 /// A packet of UDP, TCP or ICMP, or a part of one.
+#[allow(clippy::struct_excessive_bools)] // facts, which are independent of each other
 #[derive(Clone, Debug)]
 pub struct Parsed {
     pub tagged: bool,
+    /// Sent to the Ethernet address of the group in which phones ask for any gatekeeper.
+    pub to_group: bool,
     /// Where the IP header starts.
     pub ip: usize,
     /// Where what it carries starts, and ends.
@@ -87,6 +92,9 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, Reason> {
         (ether_type, at) = (tag.ether_type().0, at + 4);
     }
     match ether_type {
+        0x0800 if ethernet.destination() == DISCOVERY_MAC => {
+            ipv4(bytes, at).map(|parsed| Parsed { to_group: true, ..parsed })
+        }
         0x0800 | 0x86dd if ethernet.destination()[0] & 1 != 0 => Err(Reason::LinkBroadcast),
         0x0800 => ipv4(bytes, at),
         0x86dd => ipv6(bytes, at),
@@ -121,6 +129,7 @@ fn ipv4(bytes: &[u8], at: usize) -> Result<Parsed, Reason> {
     };
     Ok(Parsed {
         tagged: at != 14,
+        to_group: false,
         ip: at,
         payload: at + 20,
         end,
@@ -148,6 +157,7 @@ fn ipv6(bytes: &[u8], at: usize) -> Result<Parsed, Reason> {
     }
     let mut parsed = Parsed {
         tagged: at != 14,
+        to_group: false,
         ip: at,
         payload: at + 40,
         end,

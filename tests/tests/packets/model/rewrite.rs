@@ -53,6 +53,12 @@ impl<'a> Rewritten<'a> {
         self.bytes[at..at + 2].copy_from_slice(&new.to_be_bytes());
     }
 
+    /// A question to a group, as one to `station` that may go far.
+    pub fn freshen(&mut self, ip: usize, hops: u8, station: [u8; 6]) {
+        self.bytes[..6].copy_from_slice(&station);
+        self.bytes[ip + 8] = hops;
+    }
+
     /// A hop further, where it is the program that forwards; and IPv4's sum.
     pub fn hop(&mut self, parsed: &Parsed, way: Way) {
         let v4 = parsed.source.is_ipv4();
@@ -125,6 +131,14 @@ impl<'a> Rewritten<'a> {
         };
         self.bytes[at..at + 2].copy_from_slice(&new.to_be_bytes());
     }
+}
+
+/// Whether a checksum's field holds the sum of the pseudo-header, and no more: it is left to a device to finish.
+pub fn is_unfinished(bytes: &[u8], parsed: &Parsed) -> bool {
+    let at = parsed.payload + if parsed.protocol == UDP { 6 } else { 16 };
+    let (source, size) = address_at(parsed.ip, Side::Source, parsed.source.is_ipv4());
+    let tail = pseudo(parsed.protocol, parsed.end - parsed.payload);
+    word(bytes, at) == Some(!sum(bytes, &[(source, source + 2 * size)], &tail))
 }
 
 fn address_at(ip: usize, side: Side, v4: bool) -> (usize, usize) {

@@ -7,6 +7,9 @@ use failover_common::reason::Reason;
 use super::parse::Parsed;
 use crate::network::{self, Hop};
 
+/// Bytes in the first buffer of a frame in a test run: a page without its head room and the kernel's own notes.
+const FIRST_BUFFER: usize = 4096 - 256 - 320;
+
 /// By whom a rewritten packet leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
@@ -33,13 +36,21 @@ pub fn route(parsed: &Parsed, ingress: u8, destination: IpAddr, back: bool) -> R
         return if back && !parsed.may_be_cut { Err(Reason::TooBig) } else { Ok(Way::Kernel) };
     }
     let retagged = parsed.tagged && egress != ingress;
-    let redirects = network::redirectable().any(|subnet| subnet == egress);
     Ok(match mac {
-        Some(to) if !retagged && !parsed.hop_by_hop && redirects => {
+        Some(to) if !retagged && !parsed.hop_by_hop && takes(parsed, egress) => {
             Way::Redirect { to, from: network::router_mac(egress) }
         }
         _ => Way::Kernel,
     })
+}
+
+/// Whether the device of `egress` takes the frame when it is redirected.
+pub fn takes(parsed: &Parsed, egress: u8) -> bool {
+    if parsed.end > FIRST_BUFFER {
+        network::scatterable().any(|subnet| subnet == egress)
+    } else {
+        network::redirectable().any(|subnet| subnet == egress)
+    }
 }
 
 /// RFC 1812 §5.3.7; RFC 4291 §2.5.2, §2.5.3, §2.5.6, §2.7.

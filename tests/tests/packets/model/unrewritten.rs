@@ -14,7 +14,7 @@ use super::{
     decide::Wish,
     parse::{Parsed, Part, word},
     rewrite::Rewritten,
-    route::{Way, is_forwarded},
+    route::{Way, is_forwarded, takes},
 };
 use crate::{
     fixture::Action,
@@ -91,8 +91,8 @@ fn header_length(address: IpAddr) -> usize {
 
 fn redirect(packet: &Raw, parsed: &Parsed, egress: u8, mac: Option<[u8; 6]>) -> Option<Way> {
     let retagged = parsed.tagged && egress != packet.ingress;
-    let takes = !retagged && network::redirectable().any(|subnet| subnet == egress);
-    mac.filter(|_| takes).map(|to| Way::Redirect { to, from: network::router_mac(egress) })
+    mac.filter(|_| !retagged && takes(parsed, egress))
+        .map(|to| Way::Redirect { to, from: network::router_mac(egress) })
 }
 
 /// The frame with a header more, from the router to the backup.
