@@ -27,7 +27,7 @@ mod tests {
     fn flows_that_differ_in_one_port_are_spread_evenly() {
         let mut buckets = [0_u32; 16];
         for port in 0..16_000_u32 {
-            let label = flow_label(&[0, 0, 0x0a01_0110, 0x0a01_0210, port << 16 | 5060, 17]);
+            let label = flow_label(&[0, 0, 0x0a01_0110, 0x0a01_0210, port << 16 | 0x13c4, 17]);
             assert!(label != 0 && label <= LABEL);
             buckets[label as usize % 16] += 1;
         }
