@@ -52,6 +52,8 @@ fn the_data_path_is_measured() {
         "pass_primary",
         "steer_nat",
         "return_nat",
+        "steer_shared",
+        "return_shared",
         "steer_nat_new_flow",
         "steer_dedicated",
     ];

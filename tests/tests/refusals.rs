@@ -205,7 +205,6 @@ fn commands_that_make_no_sense() -> Result<()> {
     for (words, code) in [
         (&["target", "disable", "lyon"][..], 7),
         (&["target", "show", "lyon"], 7),
-        (&["target", "drain", "paris"], 1),
         (&["target", "disable", "paris", "--for", "soon"], 2),
         (&["frobnicate"], 2),
         (&["attach", "nope0"], 7),
@@ -275,6 +274,9 @@ fn strange_frames(lab: &Lab) -> Result<Vec<(&'static str, Vec<u8>)>> {
     version[0] = 0x65;
     let mut long_udp = udp(5060, 5060, b"OPTIONS");
     long_udp[4..6].copy_from_slice(&900u16.to_be_bytes());
+    let mut short_udp = udp(5060, 5060, b"OPTIONS");
+    short_udp[4..6].copy_from_slice(&7u16.to_be_bytes());
+    // Not a service of the target: whatever else is wrong with it is not for us to find out.
     let short_tcp =
         [&5060u16.to_be_bytes()[..], &5060u16.to_be_bytes(), &[0; 8], &[0x10, 2], &[0; 6]].concat();
     Ok(vec![
@@ -288,7 +290,8 @@ fn strange_frames(lab: &Lab) -> Result<Vec<(&'static str, Vec<u8>)>> {
         ("fragment", frame(&fragment)),
         ("not-udp-tcp", frame(&packet(47, &[], &[0; 20]))),
         ("malformed-l4", frame(&packet(17, &[], &long_udp))),
-        ("malformed-l4", frame(&packet(6, &[], &short_tcp))),
+        ("malformed-l4", frame(&packet(17, &[], &short_udp))),
+        ("not-signalling", frame(&packet(6, &[], &short_tcp))),
         ("not-signalling", frame(&packet(17, &[], &udp(7, 9, b"x")))),
         ("not-ours", frame(&ipv4(CALLERS, Ipv4Addr::new(10, 77, 2, 99), 17, &[], &sip))),
     ])

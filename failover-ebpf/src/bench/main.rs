@@ -1,4 +1,4 @@
-//! The programs of `cargo xtask bench`: floors, which show what the parts of a packet's way cost by themselves, and
+//! The programs of `cargo xtask bench`, each, like the router's, for frames in several buffers, too: floors, which show what the parts of a packet's way cost by themselves, and
 //! what feeds frames to them and to the router's own program.
 #![no_std]
 #![no_main]
@@ -16,13 +16,13 @@ use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
 use packet::Packet;
 
 /// Nothing at all.
-#[xdp]
+#[xdp(frags)]
 pub fn floor_pass(_: XdpContext) -> u32 {
     xdp_action::XDP_PASS
 }
 
 /// Ethernet, IPv4, UDP or TCP, bounds checked.
-#[xdp]
+#[xdp(frags)]
 pub fn floor_parse(ctx: XdpContext) -> u32 {
     match floor::parse(&Packet::new(&ctx)) {
         Ok(_) => xdp_action::XDP_PASS,
@@ -32,7 +32,7 @@ pub fn floor_parse(ctx: XdpContext) -> u32 {
 
 /// The least that sends a packet to another server: one look-up, a new destination, its checksums, TTL, the FIB, MAC
 /// addresses, and out.
-#[xdp]
+#[xdp(frags)]
 pub fn floor_forward(ctx: XdpContext) -> u32 {
     match floor::forward(&mut Packet::new(&ctx)) {
         Ok(()) => xdp_action::XDP_REDIRECT,
@@ -41,7 +41,7 @@ pub fn floor_forward(ctx: XdpContext) -> u32 {
 }
 
 /// Makes the frame whole, as the next flow's, and goes on to the program under test.
-#[xdp]
+#[xdp(frags)]
 pub fn feed(ctx: XdpContext) -> u32 {
     if feed::next(&mut Packet::new(&ctx)).is_ok() {
         // SAFETY: nothing here waits to be dropped.
@@ -51,7 +51,7 @@ pub fn feed(ctx: XdpContext) -> u32 {
 }
 
 /// Makes the frame whole, and sends it.
-#[xdp]
+#[xdp(frags)]
 pub fn generate(ctx: XdpContext) -> u32 {
     match feed::next(&mut Packet::new(&ctx)).map(|()| maps::OUTPUT.redirect(0, 0)) {
         Ok(Ok(_)) => xdp_action::XDP_REDIRECT,
@@ -60,7 +60,7 @@ pub fn generate(ctx: XdpContext) -> u32 {
 }
 
 /// Counts what arrives, and throws it away.
-#[xdp]
+#[xdp(frags)]
 pub fn sink(_: XdpContext) -> u32 {
     floor::count();
     xdp_action::XDP_DROP

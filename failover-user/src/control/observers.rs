@@ -1,7 +1,7 @@
 //! Who observes: any number of observers of one stream of packets.
 //!
 //! Invariants: publishing never waits, so a slow observer loses packets, and is told how many; memory is bounded
-//! ([`QUEUE`] packets for each of [`MOST`] observers). The lock is never held across an await. An observer that is
+//! (`QUEUE` packets for each of [`MOST`] observers). The lock is never held across an await. An observer that is
 //! dropped has left, and says so once.
 
 use std::{

@@ -115,6 +115,8 @@ fn targets() -> Result<Vec<Target>> {
     for (primary, backup) in shared.into_iter().chain(others) {
         let (primary, backup, dedicated) = (primary.ip(), backup.ip(), primary == STEERED_ALONE);
         writeln!(text, "[[target]]\nname = \"{primary}\"\naddress = \"{primary}\"\nservices = [\"sip\"]")?;
+        // Of a dedicated backup nothing is remembered then, not even connections that are to end where they began.
+        writeln!(text, "failback = \"immediate\"")?;
         writeln!(
             text,
             "[[target.backup]]\nname = \"{backup}\"\naddress = \"{backup}\"\ndedicated = {dedicated}"
