@@ -41,9 +41,9 @@ impl Scene {
         lab.speak_ipv6()?;
         carry(&lab)?;
         if target.steer == "ipip" {
-            open_envelopes(&lab)?
+            open_envelopes(&lab)?;
         } else {
-            accept_redirects_at(&lab, &lab.backup)?
+            accept_redirects_at(&lab, &lab.backup)?;
         }
         for host in [&lab.phones, &lab.primary] {
             accept_redirects_at(&lab, host)?;
