@@ -39,8 +39,10 @@ fn six_packet(mut frame: Vec<u8>) -> Vec<u8> {
     [&frame[..], &[0x86, 0xdd], &ip.to_bytes()[..], &[7; 30]].concat()
 }
 
-/// Frames, and what becomes of them: `None` is nothing.
-fn cases() -> Vec<(&'static str, Vec<u8>, Option<Vec<u8>>)> {
+/// What it is, a frame, and what becomes of it: `None` is nothing.
+type Case = (&'static str, Vec<u8>, Option<Vec<u8>>);
+
+fn cases() -> Vec<Case> {
     let plain = udp(PHONE, DIJON).bytes();
     let six_plain = six_packet(plain.clone());
     let [one, two] = [&[7][..], &[7, 9]].map(|tags| in_vlans(&udp(PHONE, DIJON), tags).bytes);

@@ -159,17 +159,14 @@ fn label(frame: &[u8], parsed: &Parsed) -> u32 {
 /// The error's packet.
 fn error(parsed: &Parsed, mtu: usize, quote: &[u8]) -> Vec<u8> {
     let (from, to) = (parsed.destination, parsed.source);
-    let (icmp, protocol, class) = match (from, to) {
-        (IpAddr::V6(from), IpAddr::V6(to)) => {
-            let kind = Icmpv6Type::PacketTooBig { mtu: mtu as u32 };
-            let icmp = Icmpv6Header::with_checksum(kind, from.octets(), to.octets(), quote).unwrap();
-            (icmp.to_bytes().to_vec(), 58, 0)
-        }
-        _ => {
-            let needed = DestUnreachableHeader::FragmentationNeeded { next_hop_mtu: mtu as u16 };
-            let icmp = Icmpv4Header::with_checksum(Icmpv4Type::DestinationUnreachable(needed), quote);
-            (icmp.to_bytes().to_vec(), 1, 0xc0)
-        }
+    let (icmp, protocol, class) = if let (IpAddr::V6(from), IpAddr::V6(to)) = (from, to) {
+        let kind = Icmpv6Type::PacketTooBig { mtu: mtu as u32 };
+        let icmp = Icmpv6Header::with_checksum(kind, from.octets(), to.octets(), quote).unwrap();
+        (icmp.to_bytes().to_vec(), 58, 0)
+    } else {
+        let needed = DestUnreachableHeader::FragmentationNeeded { next_hop_mtu: mtu as u16 };
+        let icmp = Icmpv4Header::with_checksum(Icmpv4Type::DestinationUnreachable(needed), quote);
+        (icmp.to_bytes().to_vec(), 1, 0xc0)
     };
     let ip = header(from, to, class, icmp.len() + quote.len(), protocol, 0);
     [&ip[..], &icmp, quote].concat()
