@@ -76,7 +76,7 @@ pub(super) fn convert(raw: &RawConfig, problems: &mut Problems) -> Option<Loaded
     topology::check(&placed, problems);
     if let Some(Router { forward: Forward::Kernel, .. }) = &router {
         for target in targets {
-            through_the_kernel(target.steer.or(&raw.defaults.steer), problems);
+            topology::through_the_kernel(target.steer.or(&raw.defaults.steer), problems);
         }
     }
     if !problems.is_empty() {
@@ -85,17 +85,6 @@ pub(super) fn convert(raw: &RawConfig, problems: &mut Problems) -> Option<Loaded
     let warnings = topology::warnings(&placed);
     let targets = placed.into_iter().map(Placed::build).collect::<Option<_>>()?;
     Some(Loaded { config: Config { router: router?, targets }, warnings })
-}
-
-/// What is not rewritten, the kernel would take to the primary, or for its own.
-fn through_the_kernel(steer: &Said<Steer>, problems: &mut Problems) {
-    if let Said::This(steer) = steer
-        && *steer.get_ref() != Steer::Nat
-    {
-        let why = format!("steer = \"{}\" cannot go with forward = \"kernel\"", steer.get_ref());
-        let problem = Problem::new(steer.span(), why, "the kernel knows no way for it");
-        problems.push(problem.help("write \"nat\" here, or forward = \"xdp\" in [router]"));
-    }
 }
 
 fn router(raw: Option<&RawRouter>, problems: &mut Problems) -> Option<Router> {

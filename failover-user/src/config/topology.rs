@@ -15,6 +15,7 @@ use super::{
     error::{Problem, Problems},
     families,
     model::{Service, ServiceKind, Steer, Transport},
+    section::Said,
     section::quoted,
 };
 
@@ -238,6 +239,17 @@ fn discovery(targets: &[Placed], warnings: &mut Vec<String>) {
             found.join(", "),
             if found.len() > MOST_DISCOVERIES as usize { ", of the first eight" } else { "" },
         ));
+    }
+}
+
+/// What is not rewritten, the kernel would take to the primary, or for its own.
+pub(super) fn through_the_kernel(steer: &Said<Steer>, problems: &mut Problems) {
+    if let Said::This(steer) = steer
+        && *steer.get_ref() != Steer::Nat
+    {
+        let why = format!("steer = \"{}\" cannot go with forward = \"kernel\"", steer.get_ref());
+        let problem = Problem::new(steer.span(), why, "the kernel knows no way for it");
+        problems.push(problem.help("write \"nat\" here, or forward = \"xdp\" in [router]"));
     }
 }
 
