@@ -126,20 +126,31 @@ impl Commands {
 
     /// Waits until the target is served by `primary` or `backup`, and returns it as in `status`.
     pub fn wait_serving(&self, target: &str, serving: &str, limit: Duration) -> Result<Value> {
-        process::wait_for(&format!("`{serving}` serving {target}"), limit, || {
+        let found = process::wait_for(&format!("`{serving}` serving {target}"), limit, || {
             let found = self.target(target)?;
             Ok((found["serving"] == serving).then_some(found))
-        })
+        });
+        found.with_context(|| format!("{target} and its events: {}", self.story(target)))
     }
 
-    /// Waits until probing knows that every server of every target is up.
+    /// What the daemon says of a target now, and what happened to it: for the one who reads why a test failed.
+    fn story(&self, target: &str) -> String {
+        let now = self.target(target).map_or_else(|error| format!("{error:#}"), |now| now.to_string());
+        let events = self.run(&["events"]).unwrap_or_else(|error| format!("{error:#}"));
+        format!("{now}\n{events}")
+    }
+
+    /// Waits until probing knows that every server of every target is up, at each of its addresses: one that never answered does
+    /// not count, so its death would go unnoticed.
     pub fn wait_all_up(&self, limit: Duration) -> Result<()> {
         process::wait_for("status with every server up", limit, || {
             let status = self.status()?;
             let targets = status["targets"].as_array().context("status has no targets")?;
             let up = |target: &Value| {
-                let backups = target["backups"].as_array();
-                target["health"] == "up" && backups.is_some_and(|b| b.iter().all(|b| b["health"] == "up"))
+                let all = |list: &str| {
+                    target[list].as_array().is_some_and(|l| l.iter().all(|e| e["health"] == "up"))
+                };
+                target["health"] == "up" && all("backups") && all("probes")
             };
             Ok(targets.iter().all(up).then_some(()))
         })
