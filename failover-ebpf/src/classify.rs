@@ -9,16 +9,13 @@ use failover_common::{
 };
 
 use crate::{
-    discovery,
-    encap::Deliver,
-    forward, fragment,
+    apart::Apart,
+    discovery, forward, fragment,
     hook::{self, May},
-    icmp, maps,
+    maps,
     packet::{Frame, Packet},
     parse::{
-        eth,
-        eth::Link,
-        glance, ip,
+        eth, glance, ip,
         ip::{Fragment, Ip},
         l4,
         l4::L4,
@@ -29,7 +26,7 @@ use crate::{
 
 /// A packet's visit: three kinds of packets, of which the first two are rare.
 #[inline(always)]
-pub fn visit<F: Deliver>(packet: &mut Packet<F>) -> Result<End, End> {
+pub fn visit<F: Apart>(packet: &mut Packet<F>) -> Result<End, End> {
     let mut ports = Ports::UNKNOWN;
     if let Some((protocol, source, destination)) = glance::ports(packet) {
         ports = signalling(protocol, destination, source)?;
@@ -39,20 +36,25 @@ pub fn visit<F: Deliver>(packet: &mut Packet<F>) -> Result<End, End> {
     if link.discovery {
         discovery::is_question::<F>(ip)?;
     }
-    let end = if let Fragment::Following(identification) = ip.fragment {
-        fragment::follow(packet, &link, ip, identification)
+    let end = if let Fragment::Following(_) = ip.fragment {
+        F::follow(packet)
     } else if ip.protocol == key::ICMP || ip.protocol == key::ICMPV6 {
-        icmp::translate(packet, &link, ip)
+        F::translate(packet)
     } else {
-        segment(packet, &link, ip)
+        F::segment(packet)
     };
-    Ok(if end.delivers() { F::deliver(packet, &link, ip) } else { end })
+    Ok(if end.delivers() { F::deliver(packet) } else { end })
 }
 
-/// UDP or TCP, with its ports. A function of its own, as those of the rare kinds: the stack has 512 bytes.
-#[inline(never)]
-fn segment<F: Frame>(packet: &mut Packet<F>, link: &Link, ip: &'static Ip) -> End {
-    match steer_segment(packet, link, ip) {
+/// UDP or TCP, with its ports.
+#[inline(always)]
+pub fn segment<F: Apart>(packet: &mut Packet<F>) -> End {
+    // SAFETY: the visit has parsed one.
+    let ip = match unsafe { Ip::kept() } {
+        Ok(ip) => ip,
+        Err(reason) => return reason.into(),
+    };
+    match steer_segment(packet, ip) {
         Ok(end) => end,
         Err(stop) => {
             if let Fragment::First(identification) = ip.fragment {
@@ -64,26 +66,26 @@ fn segment<F: Frame>(packet: &mut Packet<F>, link: &Link, ip: &'static Ip) -> En
 }
 
 #[inline(always)]
-fn steer_segment<F: Frame>(packet: &mut Packet<F>, link: &Link, ip: &'static Ip) -> Result<End, End> {
+fn steer_segment<F: Apart>(packet: &mut Packet<F>, ip: &'static Ip) -> Result<End, End> {
     let l4 = l4::ports(packet, ip).inspect_err(|_| trace::ip(ip))?;
-    trace::segment(ip, &l4);
-    classify(packet, ip, &l4)?;
+    trace::segment(ip, l4);
+    classify(packet, ip, l4)?;
     // SAFETY: `classify` succeeds only when it has kept one.
     let wish = unsafe { Wish::kept() }?;
     if wish.steer != 0 {
         return unrewritten::<F>(ip, wish);
     }
-    if !F::EGRESS && hook::is_unfinished(packet, ip, &l4) {
+    if !F::EGRESS && hook::is_unfinished(packet, ip, l4) {
         trace::change(&wish.change);
         return Err(End::pass(Reason::LeftToEgress, wish.target));
     }
-    let plan = forward::plan(packet, link, ip, (l4.source, l4.destination), wish)?;
+    let plan = forward::plan(packet, ip, (l4.source, l4.destination), wish)?;
     let towards = matches!(wish.change.side, Side::Destination);
     if ip.discovery {
         discovery::may_leave(packet, &plan)?;
     }
     if towards {
-        steer::remember::<F>(ip, &l4, wish)?;
+        steer::remember::<F>(wish)?;
     }
     if let Fragment::First(identification) = ip.fragment {
         fragment::remember::<F>(ip, identification, wish)?;
@@ -92,9 +94,9 @@ fn steer_segment<F: Frame>(packet: &mut Packet<F>, link: &Link, ip: &'static Ip)
         discovery::refresh(packet, &plan).map_err(|_| plan.spoilt())?;
     }
     let written = if F::EGRESS {
-        rewrite::segment_apart(packet, &plan, &l4)
+        rewrite::segment_apart(packet, &plan, l4)
     } else {
-        rewrite::segment(packet, &plan, &l4)
+        rewrite::segment(packet, &plan, l4)
     };
     written.map_err(|_| plan.spoilt())?;
     if towards {
@@ -119,9 +121,9 @@ fn unrewritten<F: Frame>(ip: &Ip, wish: &Wish) -> Result<End, End> {
 
 /// To a service, or from a backup? Keeps a wish.
 #[inline(always)]
-fn classify<F: Frame>(packet: &Packet<F>, ip: &Ip, l4: &L4) -> Result<(), End> {
+fn classify<F: Apart>(packet: &Packet<F>, ip: &Ip, l4: &L4) -> Result<(), End> {
     if ip.discovery {
-        return to_service::<F>(ip, l4);
+        return F::to_service();
     }
     let ports = match ip.ports {
         Ports::UNKNOWN => signalling(ip.protocol, l4.destination, l4.source)?,
@@ -131,17 +133,19 @@ fn classify<F: Frame>(packet: &Packet<F>, ip: &Ip, l4: &L4) -> Result<(), End> {
     let from = ports.from() && may.give_back;
     let mut stop = End::from(Reason::NotOurs);
     if ports.to() && may.steer {
-        match to_service::<F>(ip, l4) {
+        match F::to_service() {
             Err(passed) if from && passed.may_be_another_ones() => stop = passed.of_nobody_else(),
             decided => return decided,
         }
     }
-    if from { from_backup::<F>(ip, l4, stop) } else { Err(stop) }
+    if from { F::from_backup(stop) } else { Err(stop) }
 }
 
-/// To the service that has the packet's destination. A function of its own, as above.
-#[inline(never)]
-fn to_service<F: Frame>(ip: &Ip, l4: &L4) -> Result<(), End> {
+/// To the service that has the segment's destination.
+#[inline(always)]
+pub fn to_service<F: Frame>() -> Result<(), End> {
+    // SAFETY: the visit has parsed both.
+    let (ip, l4) = unsafe { (Ip::kept()?, L4::kept()?) };
     let mut key = EndpointKey::new(ip.destination.bytes(), l4.destination, ip.protocol);
     if ip.discovery {
         discovery::choose(l4, &mut key)?;
@@ -155,9 +159,11 @@ fn to_service<F: Frame>(ip: &Ip, l4: &L4) -> Result<(), End> {
     })
 }
 
-/// From the backup that has the packet's source; else it ends as `stop` says. A function of its own, as above.
-#[inline(never)]
-fn from_backup<F: Frame>(ip: &Ip, l4: &L4, stop: End) -> Result<(), End> {
+/// From the backup that has the segment's source; else it ends as `stop` says.
+#[inline(always)]
+pub fn from_backup<F: Frame>(stop: End) -> Result<(), End> {
+    // SAFETY: as above.
+    let (ip, l4) = unsafe { (Ip::kept()?, L4::kept()?) };
     let key = EndpointKey::new(ip.source.bytes(), l4.source, ip.protocol);
     // SAFETY: as above.
     let endpoint = unsafe { maps::BACKUPS.get(key) }.ok_or(stop)?;

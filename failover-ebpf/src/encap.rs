@@ -13,7 +13,10 @@
 //! it come home, and the far side can tell it from a stranger's. An outer IPv6 header has a flow label for each flow
 //! (RFC 6438), by which networks and receivers spread them; IPv4 has no place for one.
 
-use aya_ebpf::programs::{TcContext, XdpContext};
+use aya_ebpf::{
+    bindings::xdp_md,
+    programs::{TcContext, XdpContext},
+};
 use failover_common::{
     checksum::{Difference, fold},
     entropy, key,
@@ -24,10 +27,9 @@ use failover_common::{
 use crate::{
     forward::{self, Hop, Question},
     fragment, hook, maps, observe,
-    packet::{Frame, OutOfBounds, Packet},
+    packet::{OutOfBounds, Packet},
     parse::{
-        Family,
-        eth::{self, Link},
+        Family, eth,
         ip::{Address, Fragment, Ip},
         ipv4, ipv6,
     },
@@ -44,45 +46,29 @@ const DONT_FRAGMENT: u16 = 0x4000;
 /// §4.3).
 const DSCP: u8 = 0xfc;
 
-/// Where a packet can be delivered: where it comes in alone.
-pub trait Deliver: Frame {
-    /// Delivers the packet whose visit came to [`End::DELIVER`].
-    fn deliver(packet: &mut Packet<Self>, link: &Link, ip: &'static Ip) -> End;
+/// Delivers the packet whose visit came to [`End::DELIVER`].
+#[inline(always)]
+pub fn deliver(packet: &mut Packet) -> End {
+    End::from_bits(xdp_deliver(packet.context().cast()))
 }
 
-impl Deliver for XdpContext {
-    #[inline(always)]
-    fn deliver(packet: &mut Packet<Self>, link: &Link, ip: &'static Ip) -> End {
-        send(packet, link, ip)
-    }
-}
-
-impl Deliver for TcContext {
-    /// There, the kernel has chosen the device, and asks for the target's neighbour.
-    #[inline(always)]
-    fn deliver(_: &mut Packet<Self>, _: &Link, ip: &'static Ip) -> End {
-        if let Fragment::First(identification) = ip.fragment {
-            fragment::forget::<Self>(ip, identification);
-        }
-        // SAFETY: as in `send`.
-        match unsafe { Wish::kept() } {
-            Ok(wish) => End::pass(Reason::NotRedirectable, wish.target),
-            Err(end) => end,
-        }
-    }
-}
-
-/// Delivers the packet whose wish was kept. A function of its own, because the stack has 512 bytes, and called in one
-/// place, because the verifier goes through it for each.
+/// As [`deliver`], and one of those that the verifier goes through by themselves ([`crate::apart`]).
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn send(packet: &mut Packet, link: &Link, ip: &'static Ip) -> End {
-    // SAFETY: a stage of this visit has kept one, or it would not have ended in `End::DELIVER`.
-    let wish = match unsafe { Wish::kept() } {
-        Ok(wish) => wish,
-        Err(end) => return end,
+extern "C" fn xdp_deliver(ctx: *mut xdp_md) -> u64 {
+    announced(&mut Packet::new(&XdpContext::new(ctx))).bits()
+}
+
+#[inline(always)]
+fn announced(packet: &mut Packet) -> End {
+    // SAFETY: the visit has parsed one, and a stage of it has kept the other, or it would not have ended so.
+    let (ip, wish) = match unsafe { (Ip::kept(), Wish::kept()) } {
+        (Ok(ip), Ok(wish)) => (ip, wish),
+        (Err(reason), _) => return reason.into(),
+        (_, Err(end)) => return end,
     };
     let ports = ports(packet, ip);
-    let end = End::of(deliver(packet, link, ip, wish, ports));
+    let end = End::of(send(packet, ip, wish, ports));
     let steered = end.reason() == Reason::Steered as u32;
     match ip.fragment {
         Fragment::First(identification) if !steered => fragment::forget::<XdpContext>(ip, identification),
@@ -92,6 +78,22 @@ fn send(packet: &mut Packet, link: &Link, ip: &'static Ip) -> End {
         _ => {}
     }
     end
+}
+
+/// In place of [`deliver`] where a packet leaves: there, the kernel has chosen the device, and asks for the target's
+/// neighbour.
+#[inline(always)]
+pub fn give_up(_: &mut Packet<TcContext>) -> End {
+    // SAFETY: as in `deliver`.
+    let (ip, wish) = match unsafe { (Ip::kept(), Wish::kept()) } {
+        (Ok(ip), Ok(wish)) => (ip, wish),
+        (Err(reason), _) => return reason.into(),
+        (_, Err(end)) => return end,
+    };
+    if let Fragment::First(identification) = ip.fragment {
+        fragment::forget::<TcContext>(ip, identification);
+    }
+    End::pass(Reason::NotRedirectable, wish.target)
 }
 
 /// UDP or TCP.
@@ -107,13 +109,7 @@ fn ports(packet: &Packet, ip: &Ip) -> [u16; 2] {
 }
 
 #[inline(always)]
-fn deliver(
-    packet: &mut Packet,
-    link: &Link,
-    ip: &'static Ip,
-    wish: &'static Wish,
-    ports: [u16; 2],
-) -> Result<End, End> {
+fn send(packet: &mut Packet, ip: &'static Ip, wish: &'static Wish, ports: [u16; 2]) -> Result<End, End> {
     let pass = |reason| End::pass(reason, wish.target);
     trace::unrewritten(wish);
     if ip.hop_limit <= 1 {
@@ -139,10 +135,10 @@ fn deliver(
         // The length of an IP packet has 16 bits.
         total_len: (ip.total_len + envelope).min(usize::from(u16::MAX)),
     };
-    let hop = forward::find(packet, link, ip, &question);
+    let hop = forward::find(packet, ip, &question);
     match hop {
         Hop::Nowhere => return Err(pass(Reason::NoRoute)),
-        Hop::TooNarrow => return Err(tell::too_big(packet, link, ip, wish, envelope)),
+        Hop::TooNarrow => return Err(tell::too_big(packet, ip, wish, envelope)),
         _ if l2 && !forward::on_link(to) => return Err(pass(Reason::NotOnLink)),
         Hop::Redirect if !ip.hop_by_hop => {}
         Hop::Redirect | Hop::Kernel => return Err(pass(Reason::NotRedirectable)),

@@ -47,17 +47,30 @@ impl Terms {
     }
 }
 
-/// Remembers that a packet was sent to `endpoint` for `service`, on these [`Terms`]. A function of its own, because the
-/// stack has 512 bytes.
+/// Remembers that the segment was sent to `endpoint` for `service`, on these [`Terms`].
+#[inline(always)]
+pub fn remember(endpoint: u32, service: u32, terms: u32) -> Result<(), Full> {
+    if remember_flow(endpoint, service, terms) { Ok(()) } else { Err(Full) }
+}
+
+/// As [`remember`], and one of those that the verifier goes through by themselves ([`crate::apart`]).
+#[unsafe(no_mangle)]
 #[inline(never)]
-pub fn remember(ip: &Ip, l4: &L4, endpoint: u32, service: u32, terms: u32) -> Result<(), Full> {
+extern "C" fn remember_flow(endpoint: u32, service: u32, terms: u32) -> bool {
+    // SAFETY: the visit has parsed both.
+    let (Ok(ip), Ok(l4)) = (unsafe { (Ip::kept(), L4::kept()) }) else { return false };
+    put(ip, l4, endpoint, service, terms).is_ok()
+}
+
+#[inline(always)]
+fn put(ip: &Ip, l4: &L4, endpoint: u32, service: u32, terms: u32) -> Result<(), Full> {
     let (exclusive, inbound) = (terms & Terms::EXCLUSIVE != 0, terms & Terms::INBOUND != 0);
     let mut key = key_of(ip.source, l4.source, ip.protocol, endpoint, inbound);
     let now = now_seconds();
     if inbound || are_kept(ip.protocol, exclusive) {
         let just_now = note(&key, service, now)?;
         if l4.begins_or_ends() {
-            mark(&key, l4, Speaker::Client);
+            mark(&key, l4.flags, Speaker::Client);
         }
         if inbound || just_now && exclusive {
             return Ok(());
@@ -101,7 +114,7 @@ pub fn answered(
     let mut found = Entry::NONE;
     if inbound || are_kept(ip.protocol, exclusive) {
         if l4.begins_or_ends() {
-            mark(&key, l4, Speaker::Server);
+            mark(&key, l4.flags, Speaker::Server);
         }
         found = find(&mut key, answers);
     }
@@ -260,11 +273,11 @@ enum Speaker {
 
 /// A connection begins or comes to an end.
 #[inline(always)]
-fn mark(key: &FlowKey, l4: &L4, speaker: Speaker) {
+fn mark(key: &FlowKey, flags: u8, speaker: Speaker) {
     if dry_run() {
         return;
     }
-    if let Speaker::Client = speaker { mark_client(key, l4.flags) } else { mark_server(key, l4.flags) }
+    if let Speaker::Client = speaker { mark_client(key, flags) } else { mark_server(key, flags) }
 }
 
 #[inline(never)]

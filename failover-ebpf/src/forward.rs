@@ -19,7 +19,6 @@ use crate::{
     packet::{Frame, Packet},
     parse::{
         Family,
-        eth::Link,
         ip::{Address, Ip},
     },
     plan::{Change, End, Plan, Side, Wish},
@@ -88,14 +87,13 @@ impl Fib {
 #[inline(always)]
 pub fn plan<F: Frame>(
     packet: &Packet<F>,
-    link: &Link,
     ip: &'static Ip,
     ports: (u16, u16),
     wish: &'static Wish,
 ) -> Result<Plan, End> {
     let pass = |reason| End::pass(reason, wish.target);
     if F::EGRESS {
-        let redirect = leave(packet, link, ip, ports, &wish.change).map_err(pass)?;
+        let redirect = leave(packet, ip, ports, &wish.change).map_err(pass)?;
         return Ok(Plan { ip, wish, hop: None, redirect });
     }
     if ip.hop_limit <= 1 {
@@ -107,7 +105,7 @@ pub fn plan<F: Frame>(
         trace::change(&wish.change);
         return Ok(Plan { ip, wish, hop: None, redirect: false });
     }
-    let hop = route(packet, link, ip, ports, &wish.change).map_err(pass)?;
+    let hop = route(packet, ip, ports, &wish.change).map_err(pass)?;
     observe::before(packet, wish.target, || hop.map_or(0, |hop| hop.egress));
     Ok(Plan { ip, wish, hop, redirect: hop.is_some() })
 }
@@ -118,7 +116,6 @@ pub fn plan<F: Frame>(
 #[inline(always)]
 fn route(
     packet: &Packet<impl Frame>,
-    link: &Link,
     ip: &Ip,
     ports: (u16, u16),
     change: &Change,
@@ -135,7 +132,7 @@ fn route(
     let stamp = Stamp::now();
     let scattered = packet.is_scattered(ip.offset + ip.total_len);
     if hop.is_known(destination, ingress, stamp, ip.total_len)
-        && takes(link, ip, ingress, hop.egress)
+        && takes(ip, ingress, hop.egress)
         && maps::redirect(hop.egress, scattered)
     {
         trace::route(change, KNOWN, hop.egress);
@@ -143,7 +140,7 @@ fn route(
     }
     let fib = ask(packet, ip, ports, change)?;
     if let Some(fib) = fib
-        && takes(link, ip, ingress, fib.ifindex)
+        && takes(ip, ingress, fib.ifindex)
         && maps::redirect(fib.ifindex, scattered)
     {
         hop.keep(destination, ingress, stamp, fib);
@@ -155,8 +152,8 @@ fn route(
 /// Whether a packet may be redirected to this device: tags stay as they are on the trunk on which they came; elsewhere
 /// the kernel's VLAN devices know.
 #[inline(always)]
-const fn takes(link: &Link, ip: &Ip, ingress: u32, egress: u32) -> bool {
-    !(ip.hop_by_hop || link.tagged && egress != ingress)
+const fn takes(ip: &Ip, ingress: u32, egress: u32) -> bool {
+    !(ip.hop_by_hop || ip.tagged && egress != ingress)
 }
 
 /// Asks the FIB for the way of the packet as it is going to be; `None`: the kernel must find it.
@@ -188,17 +185,11 @@ fn ask(
 /// is redirected, where the routes know a way out: the kernel has made its choice for the address that the packet had, and will
 /// make no other.
 #[inline(always)]
-fn leave(
-    packet: &Packet<impl Frame>,
-    link: &Link,
-    ip: &Ip,
-    ports: (u16, u16),
-    change: &Change,
-) -> Result<bool, Reason> {
+fn leave(packet: &Packet<impl Frame>, ip: &Ip, ports: (u16, u16), change: &Change) -> Result<bool, Reason> {
     if let Side::Source = change.side {
         return Ok(false);
     }
-    if link.tagged || packet.is_tagged() {
+    if ip.tagged || packet.is_tagged() {
         return Err(Reason::NoRoute);
     }
     let fib = question(ip, ports, change).ok_or(Reason::NoRoute)?;
@@ -305,7 +296,7 @@ pub enum Hop {
 
 /// Asks the FIB for a packet that is not rewritten, of the one that came with `ip`.
 #[inline(always)]
-pub fn find(packet: &Packet, link: &Link, ip: &Ip, question: &Question) -> Hop {
+pub fn find(packet: &Packet, ip: &Ip, question: &Question) -> Hop {
     let Some(fib) = maps::fib() else { return Hop::Nowhere };
     let (family, version) = if question.to.is_v4() { (Family::V4, AF_INET) } else { (Family::V6, AF_INET6) };
     fib.family = version;
@@ -322,7 +313,7 @@ pub fn find(packet: &Packet, link: &Link, ip: &Ip, question: &Question) -> Hop {
     match u32::try_from(answer).unwrap_or(u32::MAX) {
         BPF_FIB_LKUP_RET_SUCCESS => {
             let scattered = packet.is_scattered(ip.offset + ip.total_len);
-            let retag = link.tagged && fib.ifindex != packet.ingress();
+            let retag = ip.tagged && fib.ifindex != packet.ingress();
             if !retag && maps::redirect(fib.ifindex, scattered) { Hop::Redirect } else { Hop::Kernel }
         }
         BPF_FIB_LKUP_RET_FRAG_NEEDED => Hop::TooNarrow,

@@ -17,8 +17,7 @@ use crate::{
     packet::{Frame, Packet},
     parse::{
         Family,
-        eth::Link,
-        ip::{Address, Ip},
+        ip::{Address, Fragment, Ip},
     },
     plan::{Change, End, Side, Wish},
     rewrite,
@@ -62,19 +61,17 @@ pub fn forget<F: Frame>(ip: &Ip, identification: u32) {
     let _ = maps::FRAGMENTS.remove(key::<F>(ip, identification));
 }
 
-/// A fragment without ports goes where its first one went. A function of its own, because the stack has 512 bytes.
-#[inline(never)]
-pub fn follow<F: Frame>(packet: &mut Packet<F>, link: &Link, ip: &'static Ip, identification: u32) -> End {
-    End::of(follow_first(packet, link, ip, identification))
+/// A fragment without ports goes where its first one went.
+#[inline(always)]
+pub fn follow<F: Frame>(packet: &mut Packet<F>) -> End {
+    End::of(follow_first(packet))
 }
 
 #[inline(always)]
-fn follow_first<F: Frame>(
-    packet: &mut Packet<F>,
-    link: &Link,
-    ip: &'static Ip,
-    identification: u32,
-) -> Result<End, End> {
+fn follow_first<F: Frame>(packet: &mut Packet<F>) -> Result<End, End> {
+    // SAFETY: the visit has parsed one.
+    let ip = unsafe { Ip::kept() }?;
+    let Fragment::Following(identification) = ip.fragment else { return Err(Reason::Fragment.into()) };
     trace::ip(ip);
     trace::known(Trace::FRAGMENT);
     recall::<F>(ip, identification)?;
@@ -83,7 +80,7 @@ fn follow_first<F: Frame>(
     if wish.steer != 0 {
         return Ok(End::DELIVER);
     }
-    let plan = forward::plan(packet, link, ip, (0, 0), wish)?;
+    let plan = forward::plan(packet, ip, (0, 0), wish)?;
     rewrite::fragment(packet, &plan).map_err(|_| plan.spoilt())?;
     Ok(plan.done())
 }

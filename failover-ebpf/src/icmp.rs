@@ -21,7 +21,6 @@ use crate::{
     maps,
     packet::{Frame, Packet},
     parse::{
-        eth::Link,
         icmp::{self, Quote},
         ip::{Address, Ip},
     },
@@ -29,14 +28,16 @@ use crate::{
     rewrite, steer, trace,
 };
 
-/// An error that concerns a rewritten packet is rewritten too. A function of its own, because the stack has 512 bytes.
-#[inline(never)]
-pub fn translate(packet: &mut Packet<impl Frame>, link: &Link, ip: &'static Ip) -> End {
-    End::of(turn_back(packet, link, ip))
+/// An error that concerns a rewritten packet is rewritten too.
+#[inline(always)]
+pub fn translate(packet: &mut Packet<impl Frame>) -> End {
+    End::of(turn_back(packet))
 }
 
 #[inline(always)]
-fn turn_back(packet: &mut Packet<impl Frame>, link: &Link, ip: &'static Ip) -> Result<End, End> {
+fn turn_back(packet: &mut Packet<impl Frame>) -> Result<End, End> {
+    // SAFETY: the visit has parsed one.
+    let ip = unsafe { Ip::kept() }?;
     trace::ip(ip);
     icmp::quote(packet, ip)?;
     // SAFETY: `quote` succeeds only when it has written one.
@@ -48,12 +49,12 @@ fn turn_back(packet: &mut Packet<impl Frame>, link: &Link, ip: &'static Ip) -> R
     if wish.steer != 0 {
         return Ok(End::DELIVER);
     }
-    let plan = forward::plan(packet, link, ip, (0, 0), wish)?;
+    let plan = forward::plan(packet, ip, (0, 0), wish)?;
     rewrite::error(packet, &plan, quote).map_err(|_| plan.spoilt())?;
     Ok(plan.done_as(Reason::IcmpTranslated))
 }
 
-/// What becomes of the error, and of the packet that it quotes. Keeps a wish. A function of its own, as above.
+/// What becomes of the error, and of the packet that it quotes. Keeps a wish. A function of its own, because the stack has 512 bytes.
 #[inline(never)]
 fn decide<F: Frame>(packet: &Packet<F>, ip: &Ip, quote: &Quote) -> Result<(), End> {
     let ports = signalling(quote.protocol, quote.destination_port, quote.source_port)?;

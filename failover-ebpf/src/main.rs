@@ -10,6 +10,7 @@
 // The program macros make items without documentation, and hand contexts over by value.
 #![allow(missing_docs, clippy::needless_pass_by_value)]
 
+mod apart;
 mod classify;
 mod decap;
 mod discovery;

@@ -30,6 +30,7 @@ use crate::{
     parse::{
         icmp::Quote,
         ip::{Address, Ip},
+        l4,
     },
     plan::Wish,
 };
@@ -127,9 +128,13 @@ pub static INTERFACE_COUNTERS: PerCpuArray<Counter> =
     PerCpuArray::with_max_entries(INTERFACE_SLOTS * 2 * REASON_SLOTS, 0);
 
 /// The IP header of the packet that this CPU is at: the stack has no room for it. Per CPU, as above; in each visit it is
-/// written before it is read, and so are the two that follow.
+/// written before it is read, and so are the three that follow.
 #[map]
 pub static IP: PerCpuArray<MaybeUninit<Ip>> = PerCpuArray::with_max_entries(1, 0);
+
+/// Its UDP or TCP header.
+#[map]
+pub static L4: PerCpuArray<MaybeUninit<l4::L4>> = PerCpuArray::with_max_entries(1, 0);
 
 /// The packet that an ICMP error quotes.
 #[map]

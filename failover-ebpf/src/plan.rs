@@ -95,6 +95,30 @@ impl End {
         }
     }
 
+    /// From [`Self::bits`].
+    #[inline(always)]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self::new(bits)
+    }
+
+    /// Nothing, or an end, in one register.
+    #[inline(always)]
+    pub const fn bits_of(result: Result<(), Self>) -> u64 {
+        match result {
+            Ok(()) => 0,
+            Err(end) => end.bits(),
+        }
+    }
+
+    /// From [`Self::bits_of`].
+    #[inline(always)]
+    pub const fn result(bits: u64) -> Result<(), Self> {
+        match bits {
+            0 => Ok(()),
+            bits => Err(Self::new(bits)),
+        }
+    }
+
     /// The register.
     #[inline(always)]
     pub const fn bits(self) -> u64 {

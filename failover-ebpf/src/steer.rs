@@ -30,7 +30,7 @@ const NOBODY: u32 = Availability::NOBODY as u32;
 pub fn to_service<F: Frame>(ip: &Ip, l4: &L4, service: &Service) -> Result<(), End> {
     let (server, now) = match server(ip, service, |now| drain::server(ip, l4, service, now)) {
         Err(stop) if stop.reason() == Reason::PrimaryServes as u32 => {
-            remember_own(ip, l4, service)?;
+            remember_own(service)?;
             return Err(stop);
         }
         found => found?,
@@ -153,23 +153,23 @@ pub fn as_target(ip: &Ip, backup: Address, endpoint: &Endpoint, origin: &Origin)
 
 /// Remembers the way back of a packet that is about to be steered.
 #[inline(always)]
-pub fn remember<F: Frame>(ip: &Ip, l4: &L4, wish: &Wish) -> Result<(), End> {
+pub fn remember<F: Frame>(wish: &Wish) -> Result<(), End> {
     if wish.endpoint == 0 {
         return Ok(());
     }
     let full = |flows::Full| End::pass(Reason::FlowTableFull, wish.target);
     let terms = Terms { exclusive: wish.exclusive, inbound: hook::inbound::<F>(Side::Destination) };
-    flows::remember(ip, l4, wish.endpoint, wish.service, terms.bits()).map_err(full)
+    flows::remember(wish.endpoint, wish.service, terms.bits()).map_err(full)
 }
 
 /// A target that is also another target's backup: its own clients' flows are noted as its own, or an answer to them
 /// could be taken for one of the other target.
 #[inline(always)]
-fn remember_own(ip: &Ip, l4: &L4, service: &Service) -> Result<(), End> {
+fn remember_own(service: &Service) -> Result<(), End> {
     if service.endpoint == 0 {
         return Ok(());
     }
     let full = |flows::Full| End::pass(Reason::FlowTableFull, service.target);
     let terms = Terms { exclusive: false, inbound: false };
-    flows::remember(ip, l4, service.endpoint, service.service, terms.bits()).map_err(full)
+    flows::remember(service.endpoint, service.service, terms.bits()).map_err(full)
 }

@@ -13,9 +13,7 @@ use crate::{
     maps, observe,
     packet::{OutOfBounds, Packet},
     parse::{
-        Family,
-        eth::{self, Link},
-        icmp,
+        Family, eth, icmp,
         ip::{Fragment, Ip},
         ipv4, ipv6,
     },
@@ -35,14 +33,8 @@ const CHUNK: usize = 512;
 
 /// Turns the packet, which the FIB has just found too large by the `envelope` that it would have got, into the error.
 #[inline(never)]
-pub fn too_big(
-    packet: &mut Packet,
-    link: &Link,
-    ip: &'static Ip,
-    wish: &'static Wish,
-    envelope: usize,
-) -> End {
-    match answer(packet, link, ip, wish.target, envelope) {
+pub fn too_big(packet: &mut Packet, ip: &'static Ip, wish: &'static Wish, envelope: usize) -> End {
+    match answer(packet, ip, wish.target, envelope) {
         Ok(true) => End::redirect(Reason::SenderTold, wish.target),
         Ok(false) => End::pass(Reason::SenderTold, wish.target),
         Err(Reason::HalfWritten) => End::drop(Reason::HalfWritten, wish.target),
@@ -52,13 +44,7 @@ pub fn too_big(
 
 /// Whether it can be redirected; else the kernel routes it.
 #[inline(always)]
-fn answer(
-    packet: &mut Packet,
-    link: &Link,
-    ip: &'static Ip,
-    target: u32,
-    envelope: usize,
-) -> Result<bool, Reason> {
+fn answer(packet: &mut Packet, ip: &'static Ip, target: u32, envelope: usize) -> Result<bool, Reason> {
     // RFC 1122 §3.2.2, RFC 4443 §2.4: never about an error, nor a later fragment.
     let error = ip.protocol == key::ICMP || ip.protocol == key::ICMPV6;
     if error || matches!(ip.fragment, Fragment::Following(_)) {
@@ -79,7 +65,7 @@ fn answer(
     };
     let (from, to, total_len) = (ip.destination, ip.source, header + ICMP_LEN + quoted);
     let question = Question { from: Some(from), to, flow, protocol, total_len };
-    let redirect = match forward::find(packet, link, ip, &question) {
+    let redirect = match forward::find(packet, ip, &question) {
         Hop::Redirect => true,
         Hop::Kernel => false,
         Hop::TooNarrow | Hop::Nowhere => return Err(Reason::TooBig),

@@ -147,13 +147,13 @@ fn with_the_daemon_dead_the_command_line_works_on_the_pinned_maps() -> Result<()
 #[test]
 fn a_disabled_target_returns_to_auto_after_its_time_also_across_a_restart() -> Result<()> {
     let mut scene = Scene::new(&[])?;
-    scene.daemon.run(&["target", "disable", "paris", "--for", "12s"])?;
+    scene.daemon.run(&["target", "disable", "paris", "--for", "3s"])?;
     scene.daemon.wait_serving("paris", "backup", SWITCH)?;
     scene.daemon.kill9()?;
     scene.daemon.restart()?;
     let target = scene.daemon.target("paris")?;
     assert!(target["admin"] == "disabled" && target["admin_until"].is_string(), "{target}");
-    let target = scene.daemon.wait_serving("paris", "primary", Duration::from_secs(15))?;
+    let target = scene.daemon.wait_serving("paris", "primary", Duration::from_secs(5))?;
     assert_eq!((&target["admin"], &target["admin_until"]), (&"auto".into(), &().into()), "{target}");
     Ok(())
 }

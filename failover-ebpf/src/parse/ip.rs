@@ -47,6 +47,7 @@ impl Address {
 }
 
 /// What the stages need of the header.
+#[allow(clippy::struct_excessive_bools)] // each is a thing of its own that may be true of a packet
 pub struct Ip {
     /// The version.
     pub family: Family,
@@ -75,6 +76,8 @@ pub struct Ip {
     pub divisible: bool,
     /// Whether every router on the way has to look into it (RFC 8200 §4.3): it is the kernel that forwards it.
     pub hop_by_hop: bool,
+    /// Whether VLAN tags stand before it.
+    pub tagged: bool,
     /// Whether it may be a gatekeeper discovery: it came to their group's Ethernet address.
     pub discovery: bool,
     /// Which of the ports are signalling ports, if a glance has told.
@@ -104,6 +107,7 @@ pub fn ip(packet: &Packet<impl Frame>, link: &Link, ports: Ports) -> Result<&'st
     // SAFETY: either parser has written it whole.
     let ip = unsafe { slot.assume_init_mut() };
     ip.ports = ports;
+    ip.tagged = link.tagged;
     ip.discovery = link.discovery;
     if ip.discovery {
         ip.hop_limit = FRESH;
@@ -112,6 +116,17 @@ pub fn ip(packet: &Packet<impl Frame>, link: &Link, ports: Ports) -> Result<&'st
 }
 
 impl Ip {
+    /// The one that this visit has parsed.
+    ///
+    /// # Safety
+    /// It has.
+    #[inline(always)]
+    pub unsafe fn kept() -> Result<&'static Self, Reason> {
+        let place = maps::place(&maps::IP).ok_or(Reason::Truncated)?;
+        // SAFETY: the caller's word.
+        Ok(unsafe { place.assume_init_ref() })
+    }
+
     /// Where its source address stands.
     #[inline(always)]
     pub const fn source_at(&self) -> usize {

@@ -71,6 +71,7 @@ pub fn parse(packet: &Packet<impl Frame>, offset: usize, into: &mut MaybeUninit<
         fragment,
         divisible: flags & DONT_FRAGMENT == 0,
         hop_by_hop: false,
+        tagged: false,
         discovery: false,
         ports: Ports::UNKNOWN,
     });

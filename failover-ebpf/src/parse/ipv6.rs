@@ -88,6 +88,7 @@ pub fn parse(packet: &Packet<impl Frame>, offset: usize, into: &mut MaybeUninit<
         fragment: walk.fragment,
         divisible: false,
         hop_by_hop: walk.hop_by_hop,
+        tagged: false,
         discovery: false,
         ports: Ports::UNKNOWN,
     });

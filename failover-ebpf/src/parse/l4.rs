@@ -6,7 +6,10 @@ use super::{
     Family,
     ip::{Fragment, Ip},
 };
-use crate::packet::{Frame, OutOfBounds, Packet};
+use crate::{
+    maps,
+    packet::{Frame, OutOfBounds, Packet},
+};
 
 /// Offset of the source port, in both headers.
 pub const SOURCE: usize = 0;
@@ -36,6 +39,17 @@ pub struct L4 {
 }
 
 impl L4 {
+    /// The one that this visit has parsed.
+    ///
+    /// # Safety
+    /// It has.
+    #[inline(always)]
+    pub unsafe fn kept() -> Result<&'static Self, Reason> {
+        let place = maps::place(&maps::L4).ok_or(Reason::Truncated)?;
+        // SAFETY: the caller's word.
+        Ok(unsafe { place.assume_init_ref() })
+    }
+
     /// The sender has no more to say.
     pub const FIN: u8 = 0x01;
     /// A connection begins.
@@ -58,9 +72,9 @@ impl L4 {
     }
 }
 
-/// Parses the ports of the UDP or TCP header behind `ip`, and sees that the header is whole.
+/// Parses the ports of the UDP or TCP header behind `ip` into this CPU's own memory, and sees that the header is whole.
 #[inline(always)]
-pub fn ports(packet: &Packet<impl Frame>, ip: &Ip) -> Result<L4, Reason> {
+pub fn ports(packet: &Packet<impl Frame>, ip: &Ip) -> Result<&'static L4, Reason> {
     let offset = ip.payload;
     let [source, destination, third, fourth] =
         packet.read::<[u16; 4]>(offset).map_err(|OutOfBounds| Reason::Truncated)?;
@@ -87,11 +101,12 @@ pub fn ports(packet: &Packet<impl Frame>, ip: &Ip) -> Result<L4, Reason> {
         }
         TCP_CHECKSUM
     };
-    Ok(L4 {
+    let place = maps::place(&maps::L4).ok_or(Reason::Truncated)?;
+    Ok(place.write(L4 {
         offset,
         checksum: offset + checksum,
         source: u16::from_be(source),
         destination: u16::from_be(destination),
         flags,
-    })
+    }))
 }
