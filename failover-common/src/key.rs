@@ -82,6 +82,18 @@ impl FlowKey {
     }
 }
 
+/// A SIP dialog that began at a backup's endpoint.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallKey {
+    /// A hash of its Call-ID that nobody else can work out.
+    pub call: u64,
+    /// Id of the backup endpoint.
+    pub endpoint: u32,
+    /// Target id.
+    pub target: u32,
+}
+
 /// A host that belongs to a target: its own address, or one of its backups'.
 #[repr(C, align(4))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -123,6 +135,7 @@ pub struct TunnelKey {
 const _: () = assert!(size_of::<TunnelKey>() == 32);
 const _: () = assert!(size_of::<EndpointKey>() == 20);
 const _: () = assert!(size_of::<FlowKey>() == 24);
+const _: () = assert!(size_of::<CallKey>() == 16);
 const _: () = assert!(size_of::<HostKey>() == 20);
 const _: () = assert!(size_of::<FragmentKey>() == 40);
 
@@ -132,6 +145,8 @@ mod pod {
     unsafe impl aya::Pod for super::EndpointKey {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::FlowKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::CallKey {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::HostKey {}
     // SAFETY: as above.

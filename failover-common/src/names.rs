@@ -2,7 +2,7 @@
 
 /// Version of every layout in this crate. Pinned maps live in a folder of this number, so that a daemon never
 /// reads another layout's bytes.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// The XDP program of the router's interfaces.
 pub const PROGRAM_XDP: &str = "failover_xdp";
@@ -33,6 +33,13 @@ pub const ORIGINS: &str = "ORIGINS";
 pub const UNANSWERED: &str = "UNANSWERED";
 /// The same of who was answered: nobody makes room here but the daemon, for what is idle or over.
 pub const ANSWERED: &str = "ANSWERED";
+/// [`crate::key::CallKey`] → [`crate::value::Call`]: SIP dialogs that somebody has asked a backup for, and that are not
+/// answered yet. The least recently used makes room.
+pub const UNANSWERED_CALLS: &str = "UNANSWERED_CALLS";
+/// The same of those that were answered: nobody makes room here but the daemon, for what is idle or over.
+pub const ANSWERED_CALLS: &str = "ANSWERED_CALLS";
+/// One u64: what makes the hashes of Call-IDs nobody else's.
+pub const CALL_SEED: &str = "CALL_SEED";
 /// [`crate::key::FragmentKey`] → [`crate::value::FragmentWay`]: what the first fragment of a datagram decided.
 pub const FRAGMENTS: &str = "FRAGMENTS";
 /// [`crate::key::EndpointKey`] of the daemon's own probe sockets: never touched.

@@ -88,11 +88,14 @@ impl Trace {
     pub const IPIP: u32 = 1 << 14;
 
     /// The target drains: what belongs to something that began earlier may go elsewhere than what is new.
-    pub const DRAINS: u32 = 1 << 13;
-    /// The connection began at the backup that drains, or is drained to.
+    pub const DRAINS: u32 = 1 << 16;
+    /// The connection or dialog began at the backup that drains, or is drained to.
     pub const BEGAN_AT_BACKUP: u32 = 1 << 15;
-    /// The packet begins a connection.
+    /// The packet begins a connection, or asks for something new.
     pub const BEGINS: u32 = 1 << 17;
+
+    /// The message's Call-ID and To were read.
+    pub const CALL: u32 = 1 << 18;
 
     /// Whether all of `bits` are known.
     pub const fn knows(&self, bits: u32) -> bool {

@@ -74,6 +74,10 @@ pub struct Service {
 impl Service {
     /// Failback leaves connections that began at a backup there.
     pub const PIN_FLOWS: u32 = 2;
+    /// Its datagrams are SIP's, and its servers answer by way of this router.
+    pub const SIP: u32 = 4;
+    /// With [`Self::SIP`]: failback leaves dialogs that began at a backup there.
+    pub const PIN_CALLS: u32 = 8;
 }
 
 /// A set of hosts that may hold more than it should: whoever is not in it is not one of them, and `HOSTS` is asked about
@@ -172,6 +176,25 @@ impl Endpoint {
     pub const EXCLUSIVE: u32 = 2;
     /// A service that is served here has [`Service::PIN_FLOWS`].
     pub const PIN_FLOWS: u32 = 16;
+    /// A service that is served here has [`Service::PIN_CALLS`].
+    pub const PIN_CALLS: u32 = 32;
+}
+
+/// A SIP dialog.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Call {
+    /// When it was last heard of, in seconds of the monotonic clock.
+    pub seen: u32,
+    /// The bits below.
+    pub flags: u32,
+}
+
+impl Call {
+    /// One side has said BYE.
+    pub const ENDED: u32 = 1;
+    /// The backup asked for it, and a client has to answer.
+    pub const BACKUP_ASKED: u32 = 2;
 }
 
 /// A client that was sent to a backup endpoint: a flow of it, or its host.
@@ -285,6 +308,7 @@ const _: () = assert!(size_of::<Server>() == 24);
 const _: () = assert!(size_of::<Origin>() == 24);
 const _: () = assert!(size_of::<Endpoint>() == 36);
 const _: () = assert!(size_of::<Flow>() == 16);
+const _: () = assert!(size_of::<Call>() == 8);
 const _: () = assert!(size_of::<FragmentWay>() == 32);
 const _: () = assert!(size_of::<Station>() == 8);
 const _: () = assert!(size_of::<Counter>() == 16);
@@ -303,6 +327,8 @@ mod pod {
     unsafe impl aya::Pod for super::Endpoint {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::Flow {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::Call {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::FragmentWay {}
     // SAFETY: as above.

@@ -8,8 +8,9 @@ use aya_ebpf::{
 };
 
 use crate::{
-    classify, encap, fragment, icmp,
+    classify, dialog, encap, fragment, icmp,
     packet::{Frame, Packet},
+    parse::sip::{Call, Wanted},
     plan::End,
 };
 
@@ -24,14 +25,16 @@ pub trait Apart: Frame {
     /// [`encap::deliver`], or what there is in its place.
     fn deliver(packet: &mut Packet<Self>) -> End;
     /// [`classify::to_service`].
-    fn to_service() -> Result<(), End>;
+    fn to_service(packet: &Packet<Self>) -> Result<(), End>;
     /// [`classify::from_backup`].
-    fn from_backup(stop: End) -> Result<(), End>;
+    fn from_backup(packet: &Packet<Self>, stop: End) -> Result<(), End>;
+    /// [`dialog::read`].
+    fn read_call(packet: &Packet<Self>, wanted: Wanted) -> Call;
 }
 
 macro_rules! apart {
     (
-        $frame:ty, $context:ty, $to_service:ident, $from_backup:ident, $deliver:path;
+        $frame:ty, $context:ty, $to_service:ident, $from_backup:ident, $read_call:ident, $deliver:path;
         $($stage:ident = $symbol:ident: $way:path;)*
     ) => {
         impl Apart for $frame {
@@ -48,13 +51,18 @@ macro_rules! apart {
             }
 
             #[inline(always)]
-            fn to_service() -> Result<(), End> {
-                End::result($to_service())
+            fn to_service(packet: &Packet<Self>) -> Result<(), End> {
+                End::result($to_service(packet.context().cast()))
             }
 
             #[inline(always)]
-            fn from_backup(stop: End) -> Result<(), End> {
-                End::result($from_backup(stop.bits()))
+            fn from_backup(packet: &Packet<Self>, stop: End) -> Result<(), End> {
+                End::result($from_backup(packet.context().cast(), stop.bits()))
+            }
+
+            #[inline(always)]
+            fn read_call(packet: &Packet<Self>, wanted: Wanted) -> Call {
+                Call::from_bits($read_call(packet.context().cast(), wanted as u32))
             }
         }
 
@@ -68,27 +76,34 @@ macro_rules! apart {
 
         #[unsafe(no_mangle)]
         #[inline(never)]
-        extern "C" fn $to_service() -> u64 {
-            End::bits_of(classify::to_service::<$frame>())
+        extern "C" fn $to_service(ctx: *mut $context) -> u64 {
+            End::bits_of(classify::to_service(&Packet::new(&<$frame>::new(ctx))))
         }
 
         #[unsafe(no_mangle)]
         #[inline(never)]
-        extern "C" fn $from_backup(stop: u64) -> u64 {
-            End::bits_of(classify::from_backup::<$frame>(End::from_bits(stop)))
+        extern "C" fn $from_backup(ctx: *mut $context, stop: u64) -> u64 {
+            let frame = <$frame>::new(ctx);
+            End::bits_of(classify::from_backup(&Packet::new(&frame), End::from_bits(stop)))
+        }
+
+        #[unsafe(no_mangle)]
+        #[inline(never)]
+        extern "C" fn $read_call(ctx: *mut $context, wanted: u32) -> u64 {
+            dialog::read(&Packet::new(&<$frame>::new(ctx)), wanted).bits()
         }
     };
 }
 
 apart! {
-    XdpContext, xdp_md, xdp_to_service, xdp_from_backup, encap::deliver;
+    XdpContext, xdp_md, xdp_to_service, xdp_from_backup, xdp_read_call, encap::deliver;
     segment = xdp_segment: classify::segment;
     follow = xdp_follow: fragment::follow;
     translate = xdp_translate: icmp::translate;
 }
 
 apart! {
-    TcContext, __sk_buff, egress_to_service, egress_from_backup, encap::give_up;
+    TcContext, __sk_buff, egress_to_service, egress_from_backup, egress_read_call, encap::give_up;
     segment = egress_segment: classify::segment;
     follow = egress_follow: fragment::follow;
     translate = egress_translate: icmp::translate;

@@ -85,7 +85,7 @@ fn steer_segment<F: Apart>(packet: &mut Packet<F>, ip: &'static Ip) -> Result<En
         discovery::may_leave(packet, &plan)?;
     }
     if towards {
-        steer::remember::<F>(wish)?;
+        steer::remember(packet, l4, wish)?;
     }
     if let Fragment::First(identification) = ip.fragment {
         fragment::remember::<F>(ip, identification, wish)?;
@@ -123,7 +123,7 @@ fn unrewritten<F: Frame>(ip: &Ip, wish: &Wish) -> Result<End, End> {
 #[inline(always)]
 fn classify<F: Apart>(packet: &Packet<F>, ip: &Ip, l4: &L4) -> Result<(), End> {
     if ip.discovery {
-        return F::to_service();
+        return F::to_service(packet);
     }
     let ports = match ip.ports {
         Ports::UNKNOWN => signalling(ip.protocol, l4.destination, l4.source)?,
@@ -133,17 +133,17 @@ fn classify<F: Apart>(packet: &Packet<F>, ip: &Ip, l4: &L4) -> Result<(), End> {
     let from = ports.from() && may.give_back;
     let mut stop = End::from(Reason::NotOurs);
     if ports.to() && may.steer {
-        match F::to_service() {
+        match F::to_service(packet) {
             Err(passed) if from && passed.may_be_another_ones() => stop = passed.of_nobody_else(),
             decided => return decided,
         }
     }
-    if from { F::from_backup(stop) } else { Err(stop) }
+    if from { F::from_backup(packet, stop) } else { Err(stop) }
 }
 
 /// To the service that has the segment's destination.
 #[inline(always)]
-pub fn to_service<F: Frame>() -> Result<(), End> {
+pub fn to_service<F: Apart>(packet: &Packet<F>) -> Result<(), End> {
     // SAFETY: the visit has parsed both.
     let (ip, l4) = unsafe { (Ip::kept()?, L4::kept()?) };
     let mut key = EndpointKey::new(ip.destination.bytes(), l4.destination, ip.protocol);
@@ -152,7 +152,7 @@ pub fn to_service<F: Frame>() -> Result<(), End> {
     }
     // SAFETY: the element is read before the program ends, and RCU keeps it until then.
     let service = unsafe { maps::SERVICES.get(key) }.ok_or(End::from(Reason::NotOurs).or_another_ones())?;
-    steer::to_service::<F>(ip, l4, service).map_err(|stop| {
+    steer::to_service(packet, ip, l4, service).map_err(|stop| {
         let primary = stop.reason() == Reason::PrimaryServes as u32;
         // One target may be another one's client: then this may be a backup's answer to it.
         if primary && service.backups.may_hold(ip.source.0) { stop.or_another_ones() } else { stop }
@@ -161,7 +161,7 @@ pub fn to_service<F: Frame>() -> Result<(), End> {
 
 /// From the backup that has the segment's source; else it ends as `stop` says.
 #[inline(always)]
-pub fn from_backup<F: Frame>(stop: End) -> Result<(), End> {
+pub fn from_backup<F: Apart>(packet: &Packet<F>, stop: End) -> Result<(), End> {
     // SAFETY: as above.
     let (ip, l4) = unsafe { (Ip::kept()?, L4::kept()?) };
     let key = EndpointKey::new(ip.source.bytes(), l4.source, ip.protocol);
@@ -171,7 +171,7 @@ pub fn from_backup<F: Frame>(stop: End) -> Result<(), End> {
         trace.known |= Trace::BACKUP;
         trace.endpoint = endpoint.id;
     });
-    steer::from_backup::<F>(ip, l4, endpoint)
+    steer::from_backup(packet, ip, l4, endpoint)
 }
 
 /// Which of a packet's two ports are signalling ports.

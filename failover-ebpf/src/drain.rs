@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | TCP: SYN | primary | backup |
 //! | TCP: a connection that began at the backup | backup | backup |
+//! | SIP over UDP | by its Call-ID ([`dialog`]) | the same |
 //! | anything else | primary | primary |
 
 use failover_common::{
@@ -15,7 +16,9 @@ use failover_common::{
 };
 
 use crate::{
-    flows, maps,
+    apart::Apart,
+    dialog, flows, maps,
+    packet::Packet,
     parse::{
         ip::{Address, Ip},
         l4::L4,
@@ -23,13 +26,15 @@ use crate::{
     trace,
 };
 
-const PRIMARY: u32 = 0;
+/// As [`Availability::serving`] counts it.
+pub const PRIMARY: u32 = 0;
 
 /// The server, as [`Availability::serving`] counts them.
 #[inline(always)]
-pub fn server(ip: &Ip, l4: &L4, service: &Service, now: Availability) -> u32 {
+pub fn server<F: Apart>(packet: &Packet<F>, ip: &Ip, l4: &L4, service: &Service, now: Availability) -> u32 {
     if ip.protocol != TCP {
-        return PRIMARY;
+        let sip = service.flags & Service::SIP != 0;
+        return if sip { dialog::server(packet, service, now) } else { PRIMARY };
     }
     if l4.flags & (L4::SYN | L4::ACK) == L4::SYN {
         trace::known(Trace::BEGINS);
@@ -49,17 +54,25 @@ pub fn speaker(client: &Address, port: u16, protocol: u8, service: &Service, now
 /// the stack has 512 bytes.
 #[inline(never)]
 fn known(client: &Address, port: u16, service: &Service, now: u64) -> u32 {
-    let now = Availability(now);
-    let backup = match now.serving() {
-        0 if service.flags & Service::PIN_FLOWS == 0 => return PRIMARY,
-        0 => u32::from(now.keeper()).wrapping_sub(1),
-        n => u32::from(n),
+    let Some((backup, endpoint)) = backup(service, Availability(now), Service::PIN_FLOWS) else {
+        return PRIMARY;
     };
-    let row = service.service.wrapping_mul(MAX_BACKUPS) + backup.wrapping_sub(1);
-    let Some(server) = maps::SERVERS.get(row) else { return PRIMARY };
-    if !flows::is_known(*client, port, TCP, server.endpoint) {
+    if !flows::is_known(*client, port, TCP, endpoint) {
         return PRIMARY;
     }
     trace::known(Trace::BEGAN_AT_BACKUP);
     backup
+}
+
+/// The backup that is drained, or drained to, and its endpoint; none where what went there does not stay (`pins`).
+#[inline(always)]
+pub fn backup(service: &Service, now: Availability, pins: u32) -> Option<(u32, u32)> {
+    let backup = match now.serving() {
+        0 if service.flags & pins == 0 => return None,
+        0 => u32::from(now.keeper()).wrapping_sub(1),
+        n => u32::from(n),
+    };
+    let row = service.service.wrapping_mul(MAX_BACKUPS) + backup.wrapping_sub(1);
+    let endpoint = maps::SERVERS.get(row)?.endpoint;
+    Some((backup, endpoint))
 }

@@ -13,6 +13,7 @@
 mod apart;
 mod classify;
 mod decap;
+mod dialog;
 mod discovery;
 mod drain;
 mod encap;

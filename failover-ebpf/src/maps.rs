@@ -10,7 +10,7 @@ use aya_ebpf::{
     maps::{Array, DevMapHash, HashMap, LruHashMap, PerCpuArray, RingBuf},
 };
 use failover_common::{
-    key::{EndpointKey, FlowKey, FragmentKey, HostKey, TCP, TunnelKey},
+    key::{CallKey, EndpointKey, FlowKey, FragmentKey, HostKey, TCP, TunnelKey},
     names::{
         FRAGMENT_SLOTS, INTERFACE_SLOTS, INTERFACES_END, LEAST_NEXT_HOPS, MOST_DISCOVERIES, PROBING,
         REASON_SLOTS, SCATTERED,
@@ -18,7 +18,7 @@ use failover_common::{
     observe::{Interest, Missed},
     trace::Trace,
     value::{
-        Availability, Counter, Endpoint, Flow, FragmentWay, Hosts, Origin, PortBitmap, Server, Service,
+        Availability, Call, Counter, Endpoint, Flow, FragmentWay, Hosts, Origin, PortBitmap, Server, Service,
         Station,
     },
 };
@@ -31,6 +31,7 @@ use crate::{
         icmp::Quote,
         ip::{Address, Ip},
         l4,
+        sip::Message,
     },
     plan::Wish,
 };
@@ -74,6 +75,19 @@ pub static UNANSWERED: LruHashMap<FlowKey, Flow> = LruHashMap::with_max_entries(
 /// moment in which a packet comes is written anew by the next packet.
 #[map]
 pub static ANSWERED: HashMap<FlowKey, Flow> = HashMap::with_max_entries(1024, 0);
+
+/// As `UNANSWERED`.
+#[map]
+pub static UNANSWERED_CALLS: LruHashMap<CallKey, Call> =
+    LruHashMap::with_max_entries(1024, BPF_F_NO_COMMON_LRU);
+
+/// As `ANSWERED`.
+#[map]
+pub static ANSWERED_CALLS: HashMap<CallKey, Call> = HashMap::with_max_entries(1024, 0);
+
+/// Written by the daemon, once, before anything is attached.
+#[map]
+pub static CALL_SEED: Array<u64> = Array::with_max_entries(1, 0);
 
 /// Written by the data plane alone; an element is replaced whole (RCU). A following fragment may overtake its first
 /// on another CPU, and then passes as one that came first.
@@ -140,6 +154,10 @@ pub static L4: PerCpuArray<MaybeUninit<l4::L4>> = PerCpuArray::with_max_entries(
 #[map]
 pub static QUOTE: PerCpuArray<MaybeUninit<Quote>> = PerCpuArray::with_max_entries(1, 0);
 
+/// The SIP message: plain words, and never uninitialised.
+#[map]
+pub static MESSAGE: PerCpuArray<Message> = PerCpuArray::with_max_entries(1, 0);
+
 /// What is wanted done with the packet.
 #[map]
 pub static WISH: PerCpuArray<MaybeUninit<Wish>> = PerCpuArray::with_max_entries(1, 0);
@@ -186,6 +204,13 @@ pub fn place<T>(map: &PerCpuArray<MaybeUninit<T>>) -> Option<&'static mut MaybeU
     // SAFETY: this CPU's own element; programs do not interrupt each other on one CPU, and each visit takes the place
     // of a map once.
     map.get_ptr_mut(0).map(|place| unsafe { &mut *place })
+}
+
+/// The SIP message that this CPU is at.
+#[inline(always)]
+pub fn message() -> Option<&'static mut Message> {
+    // SAFETY: as in `place`; plain words, so that any bytes are valid.
+    MESSAGE.get_ptr_mut(0).map(|message| unsafe { &mut *message })
 }
 
 /// This CPU's last question to the FIB, and its answer.

@@ -109,7 +109,7 @@ fn copy(packet: &Packet<impl Frame>, view: &mut View, offset: usize) -> usize {
         return 0;
     }
     // SAFETY: offset + len <= 2 * SNAP, which is what the bytes have.
-    if unsafe { packet.copy(view.bytes.as_mut_ptr().add(offset), len) } { len } else { 0 }
+    if unsafe { packet.copy(0, view.bytes.as_mut_ptr().add(offset), len) } { len } else { 0 }
 }
 
 #[inline(always)]

@@ -69,11 +69,11 @@ pub trait Frame: EbpfContext + Sized {
     fn device(&self) -> u32;
     /// Whether a VLAN tag goes with it that is not in it.
     fn is_tagged(&self) -> bool;
-    /// Copies the first `len` bytes to `to`, and tells whether it could.
+    /// Copies `len` bytes from `offset` on to `to`, and tells whether it could.
     ///
     /// # Safety
     /// `to` points to as many bytes of a map's value.
-    unsafe fn copy(&self, to: *mut u8, len: usize) -> bool;
+    unsafe fn copy(&self, offset: usize, to: *mut u8, len: usize) -> bool;
     /// Writes a `T` at `offset`.
     fn write<T: Plain>(&self, offset: usize, value: T) -> Result<(), OutOfBounds>;
     /// `difference` has come over what the IPv4 header's checksum at `offset` is about.
@@ -131,9 +131,9 @@ impl Frame for XdpContext {
     }
 
     #[inline(always)]
-    unsafe fn copy(&self, to: *mut u8, len: usize) -> bool {
+    unsafe fn copy(&self, offset: usize, to: *mut u8, len: usize) -> bool {
         // SAFETY: the caller's word, and the helper checks the frame's own bounds.
-        (unsafe { bpf_xdp_load_bytes(self.as_ptr().cast(), 0, to.cast(), len as u32) }) == 0
+        (unsafe { bpf_xdp_load_bytes(self.as_ptr().cast(), offset as u32, to.cast(), len as u32) }) == 0
     }
 
     #[inline(always)]
@@ -193,9 +193,9 @@ impl Frame for TcContext {
     }
 
     #[inline(always)]
-    unsafe fn copy(&self, to: *mut u8, len: usize) -> bool {
+    unsafe fn copy(&self, offset: usize, to: *mut u8, len: usize) -> bool {
         // SAFETY: the caller's word, and the helper checks the frame's own bounds.
-        (unsafe { bpf_skb_load_bytes(self.skb.skb.cast(), 0, to.cast(), len as u32) }) == 0
+        (unsafe { bpf_skb_load_bytes(self.skb.skb.cast(), offset as u32, to.cast(), len as u32) }) == 0
     }
 
     /// By a helper, which makes the frame this packet's own first: a TCP socket keeps it, to send it again.
@@ -262,14 +262,14 @@ impl<'a, F: Frame> Packet<'a, F> {
         self.frame.device()
     }
 
-    /// Copies the first `len` bytes to `to`, and tells whether it could.
+    /// Copies `len` bytes from `offset` on to `to`, and tells whether it could.
     ///
     /// # Safety
     /// `to` points to as many bytes of a map's value.
     #[inline(always)]
-    pub unsafe fn copy(&self, to: *mut u8, len: usize) -> bool {
+    pub unsafe fn copy(&self, offset: usize, to: *mut u8, len: usize) -> bool {
         // SAFETY: the caller's word.
-        unsafe { self.frame.copy(to, len) }
+        unsafe { self.frame.copy(offset, to, len) }
     }
 
     /// Whether a VLAN tag goes with it that is not in it.

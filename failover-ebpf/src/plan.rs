@@ -230,16 +230,41 @@ pub struct Wish {
     pub service: u32,
     /// With an endpoint: whether it serves that service alone.
     pub exclusive: bool,
+    /// Which dialogs are remembered.
+    pub call: Calls,
     /// 0: the rewrite; [`failover_common::value::Server::L2`] or [`failover_common::value::Server::IPIP`]: nothing is
     /// rewritten, and the packet goes to the host with the change's address as it is ([`crate::encap`]).
     pub steer: u32,
+}
+
+/// Which endpoint's dialogs a packet to it is looked at for.
+#[derive(Clone, Copy)]
+pub struct Calls {
+    /// 0: nobody's.
+    pub endpoint: u32,
+    /// Whether an earlier stage has read the message.
+    pub read: bool,
+}
+
+impl Calls {
+    /// Nobody's.
+    pub const NONE: Self = Self { endpoint: 0, read: false };
 }
 
 impl Wish {
     /// What needs no memory.
     #[inline(always)]
     pub const fn forgetful(target: u32, generation: u32, change: Change) -> Self {
-        Self { target, generation, change, endpoint: 0, service: 0, exclusive: false, steer: 0 }
+        Self {
+            target,
+            generation,
+            change,
+            endpoint: 0,
+            service: 0,
+            exclusive: false,
+            call: Calls::NONE,
+            steer: 0,
+        }
     }
 
     /// Puts it where it outlives the stage.

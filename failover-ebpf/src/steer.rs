@@ -1,7 +1,7 @@
 //! The two ways: to a service whose primary is away, and back from the backup.
 
 use failover_common::{
-    key::TCP,
+    key::{TCP, UDP},
     names::MAX_BACKUPS,
     reason::Reason,
     trace::Trace,
@@ -9,16 +9,17 @@ use failover_common::{
 };
 
 use crate::{
-    drain,
+    apart::Apart,
+    dialog, drain,
     flows::{self, Terms},
     hook,
     maps::{self, availability, is_own_host},
-    packet::Frame,
+    packet::Packet,
     parse::{
         ip::{Address, Ip},
         l4::L4,
     },
-    plan::{Change, End, Side, Wish},
+    plan::{Calls, Change, End, Side, Wish},
     trace,
 };
 
@@ -27,8 +28,8 @@ const NOBODY: u32 = Availability::NOBODY as u32;
 
 /// A packet to a target's service: to the backup, where one serves.
 #[inline(always)]
-pub fn to_service<F: Frame>(ip: &Ip, l4: &L4, service: &Service) -> Result<(), End> {
-    let (server, now) = match server(ip, service, |now| drain::server(ip, l4, service, now)) {
+pub fn to_service<F: Apart>(packet: &Packet<F>, ip: &Ip, l4: &L4, service: &Service) -> Result<(), End> {
+    let (server, now) = match server(ip, service, |now| drain::server(packet, ip, l4, service, now)) {
         Err(stop) if stop.reason() == Reason::PrimaryServes as u32 => {
             remember_own(service)?;
             return Err(stop);
@@ -55,9 +56,21 @@ pub fn to_service<F: Frame>(ip: &Ip, l4: &L4, service: &Service) -> Result<(), E
         },
         service: service.service,
         exclusive: server.flags & Server::EXCLUSIVE != 0,
+        call: calls(ip, service, server, now),
         steer,
     };
     wish.keep()
+}
+
+/// Which dialogs the packet is looked at for.
+#[inline(always)]
+fn calls(ip: &Ip, service: &Service, server: &Server, now: Availability) -> Calls {
+    let draining = now.keeper() != 0 && service.flags & Service::SIP != 0;
+    if ip.protocol == UDP && (draining || service.flags & Service::PIN_CALLS != 0) {
+        Calls { endpoint: server.endpoint, read: draining }
+    } else {
+        Calls::NONE
+    }
 }
 
 /// How a packet goes to a server that carries the target's address itself; 0: it is rewritten.
@@ -106,7 +119,12 @@ pub fn server(
 
 /// A packet from a backup: under the target's address, where one was asked.
 #[inline(always)]
-pub fn from_backup<F: Frame>(ip: &Ip, l4: &L4, endpoint: &'static Endpoint) -> Result<(), End> {
+pub fn from_backup<F: Apart>(
+    packet: &Packet<F>,
+    ip: &Ip,
+    l4: &L4,
+    endpoint: &'static Endpoint,
+) -> Result<(), End> {
     if maps::is_probe(ip.destination, l4.destination, ip.protocol) {
         return Err(Reason::OwnProbe.into());
     }
@@ -121,7 +139,9 @@ pub fn from_backup<F: Frame>(ip: &Ip, l4: &L4, endpoint: &'static Endpoint) -> R
         }
         None => flows::answered(ip, l4, endpoint, inbound)?,
     };
-    as_target(ip, ip.source, endpoint, origin)
+    as_target(ip, ip.source, endpoint, origin)?;
+    dialog::came_back(packet, ip, l4, endpoint, origin.target);
+    Ok(())
 }
 
 /// Whom a dedicated endpoint's host stands in for; `inbound`, only flows that are known are turned back.
@@ -153,7 +173,10 @@ pub fn as_target(ip: &Ip, backup: Address, endpoint: &Endpoint, origin: &Origin)
 
 /// Remembers the way back of a packet that is about to be steered.
 #[inline(always)]
-pub fn remember<F: Frame>(wish: &Wish) -> Result<(), End> {
+pub fn remember<F: Apart>(packet: &Packet<F>, l4: &L4, wish: &Wish) -> Result<(), End> {
+    if wish.call.endpoint != 0 {
+        dialog::sent(packet, l4, wish);
+    }
     if wish.endpoint == 0 {
         return Ok(());
     }

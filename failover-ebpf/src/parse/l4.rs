@@ -20,7 +20,8 @@ pub const UDP_CHECKSUM: usize = 6;
 /// Offset of TCP's checksum.
 pub const TCP_CHECKSUM: usize = 16;
 
-const UDP_LEN: usize = 8;
+/// Bytes of UDP's header.
+pub const UDP_LEN: usize = 8;
 const TCP_LEN: usize = 20;
 const TCP_DATA_OFFSET: usize = 12;
 

@@ -7,6 +7,7 @@ pub mod ip;
 pub mod ipv4;
 pub mod ipv6;
 pub mod l4;
+pub mod sip;
 
 /// The version of IP.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -13,8 +13,8 @@ use crate::{
     config::{
         ConfigError, Loaded,
         model::{
-            Addresses, AllDown, Backup, Failback, Family, Forward, Interface, Probe, Require, Router,
-            Service, StatusSet, Steer, Target, Transport,
+            Addresses, Affinity, AllDown, Backup, Failback, Family, Forward, Interface, Probe, Require,
+            Router, Service, StatusSet, Steer, Target, Transport,
         },
     },
     control::message::SCHEMA,
@@ -186,11 +186,19 @@ fn up(target: &Target) -> String {
 /// What stays with the backup at which it began when the primary returns.
 fn stays(target: &Target) -> String {
     let tcp = target.services.iter().any(|service| service.transport == Transport::Tcp);
-    if !tcp || !target.keeps() {
+    let connections = (tcp && target.keeps_connections()).then(|| {
+        format!("TCP connections (until they end, or {} of silence)", format_duration(target.tcp_idle))
+    });
+    let calls = target.keeps_calls().then(|| {
+        let idle = format_duration(target.udp_idle);
+        format!("calls and subscriptions of SIP over UDP (until BYE, or {idle} of silence)")
+    });
+    let kept: Vec<_> = connections.into_iter().chain(calls).collect();
+    if kept.is_empty() {
         return "nothing, when the primary returns".to_owned();
     }
-    let (idle, limit) = (format_duration(target.tcp_idle), format_duration(target.drain_limit));
-    format!("TCP connections that began at a backup, until they end, or {idle} of silence; at most {limit}")
+    let limit = format_duration(target.drain_limit);
+    format!("what began at a backup: {}; at most {limit}", kept.join(" and "))
 }
 
 fn statuses(set: &StatusSet) -> String {
@@ -239,6 +247,8 @@ fn target_json(target: &Target) -> Value {
             Failback::Immediate => "immediate",
             Failback::Manual => "manual",
         },
+        "affinity": match target.affinity { Affinity::Flow => "flow", Affinity::Call => "call" },
+        "udp_idle_s": target.udp_idle.as_secs(),
         "tcp_idle_s": target.tcp_idle.as_secs(),
         "drain_limit_s": target.drain_limit.as_secs(),
         "all_down": match target.all_down {

@@ -24,7 +24,7 @@ pub(super) fn status(targets: Vec<TargetStatus>) -> Status {
         uptime_s: Some(192.4),
         stale: false,
         interfaces,
-        flows: Some(FlowTable { answered: 1200, room: 262_144 }),
+        flows: Some(FlowTable { answered: 1200, calls: 40, room: 262_144 }),
     };
     Status { schema: SCHEMA, router, targets }
 }

@@ -218,8 +218,8 @@ fn interfaces(interfaces: &[InterfaceStatus], view: &View) -> String {
 
 fn daemon(router: &RouterStatus) -> String {
     let flows = router.flows.map_or_else(String::new, |flows| {
-        let FlowTable { answered, room } = flows;
-        format!("flows: {answered} of {room} entries\n")
+        let FlowTable { answered, calls, room } = flows;
+        format!("flows: {answered} of {room} entries; calls: {calls} of {room}\n")
     });
     let daemon = match (router.pid, router.uptime_s) {
         (Some(pid), Some(uptime)) => format!("daemon: pid {pid}, up {}\n", span(uptime as i64)),

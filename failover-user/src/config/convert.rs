@@ -18,8 +18,8 @@ use super::{
     error::{Problem, Problems},
     families,
     model::{
-        Addresses, AllDown, Backup, Config, Failback, Forward, Probe, Require, Router, Service, ServiceKind,
-        StatusSet, Steer, Target,
+        Addresses, Affinity, AllDown, Backup, Config, Failback, Forward, Probe, Require, Router, Service,
+        ServiceKind, StatusSet, Steer, Target,
     },
     raw::{RawBackup, RawConfig, RawProbe, RawRouter, RawTarget, missing},
     section::{Said, quoted},
@@ -40,6 +40,8 @@ pub(super) struct Placed {
     pub backups: Option<Vec<PlacedBackup>>,
     pub steer: Steer,
     pub failback: Failback,
+    pub affinity: Affinity,
+    pub udp_idle: Duration,
     pub tcp_idle: Duration,
     pub drain_limit: Duration,
     /// Words of the target's own, not of `[defaults]`, which may have no effect here.
@@ -138,6 +140,8 @@ fn place(raw: &RawTarget, defaults: &RawTarget, problems: &mut Problems) -> Plac
         backups,
         steer: steer.unwrap_or(Steer::default()),
         failback: raw.failback.or(&defaults.failback).unwrap_or(Failback::default()),
+        affinity: raw.affinity.or(&defaults.affinity).unwrap_or(Affinity::default()),
+        udp_idle: raw.udp_idle.or(&defaults.udp_idle).unwrap_or(IDLE),
         tcp_idle: raw.tcp_idle.or(&defaults.tcp_idle).unwrap_or(IDLE),
         said: said(raw),
         drain_limit: raw.drain_limit.or(&defaults.drain_limit).unwrap_or(DRAIN_LIMIT),
@@ -148,7 +152,7 @@ fn place(raw: &RawTarget, defaults: &RawTarget, problems: &mut Problems) -> Plac
 }
 
 fn said(raw: &RawTarget) -> Vec<&'static str> {
-    let words = [("tcp_idle", raw.tcp_idle.value().is_some())];
+    let words = [("udp_idle", raw.udp_idle.value().is_some()), ("tcp_idle", raw.tcp_idle.value().is_some())];
     words.into_iter().filter(|(_, said)| *said).map(|(word, _)| word).collect()
 }
 
@@ -346,6 +350,8 @@ impl Placed {
             services: self.services?.into_iter().map(Spanned::into_inner).collect(),
             steer: self.steer,
             failback: self.failback,
+            affinity: self.affinity,
+            udp_idle: self.udp_idle,
             tcp_idle: self.tcp_idle,
             drain_limit: self.drain_limit,
             all_down: self.all_down,

@@ -85,6 +85,10 @@ pub struct Target {
     pub steer: Steer,
     /// When packets return to the primary.
     pub failback: Failback,
+    /// What stays with the server at which it began, whatever `failback` says.
+    pub affinity: Affinity,
+    /// A client, or a call, of which nothing is heard over UDP for so long is gone.
+    pub udp_idle: Duration,
     /// A connection of which nothing is heard for so long is over.
     pub tcp_idle: Duration,
     /// How long draining may take.
@@ -108,7 +112,18 @@ impl Target {
 
     /// Whether something that began at a backup may be left there when the primary returns.
     pub fn keeps(&self) -> bool {
+        self.keeps_connections() || self.keeps_calls()
+    }
+
+    /// The same of TCP connections.
+    pub fn keeps_connections(&self) -> bool {
         self.failback == Failback::Drain && self.remembers()
+    }
+
+    /// The same of calls and subscriptions (SIP over UDP).
+    pub fn keeps_calls(&self) -> bool {
+        let kept = self.failback == Failback::Drain || self.affinity == Affinity::Call;
+        kept && self.remembers() && self.services.iter().any(Service::is_sip_over_udp)
     }
 }
 
@@ -121,6 +136,13 @@ pub struct Service {
     pub transport: Transport,
     /// The target's port.
     pub port: u16,
+}
+
+impl Service {
+    /// Whether its messages are datagrams with a Call-ID.
+    pub fn is_sip_over_udp(&self) -> bool {
+        self.kind == ServiceKind::Sip && self.transport == Transport::Udp
+    }
 }
 
 /// The signalling protocols.
@@ -194,6 +216,16 @@ impl fmt::Display for Steer {
             Self::Ipip => "ipip",
         })
     }
+}
+
+/// What is kept together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Affinity {
+    /// What comes from one address and port.
+    #[default]
+    Flow,
+    /// Over UDP, what has one Call-ID.
+    Call,
 }
 
 /// When a target's signalling returns to a primary that is healthy again.

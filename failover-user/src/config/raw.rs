@@ -10,7 +10,7 @@ use toml::{
 
 use super::{
     error::{Problem, Problems},
-    model::{AllDown, Failback, Forward, Interface, Mode, Require, Service, StatusSet, Steer},
+    model::{Affinity, AllDown, Failback, Forward, Interface, Mode, Require, Service, StatusSet, Steer},
     scalar,
     section::{Said, Section, Word, quoted},
     service::{self, PortOverride},
@@ -52,6 +52,8 @@ pub(super) struct RawTarget {
     pub services: Said<Vec<Spanned<Service>>>,
     pub steer: Said<Steer>,
     pub failback: Said<Failback>,
+    pub affinity: Said<Affinity>,
+    pub udp_idle: Said<Duration>,
     pub tcp_idle: Said<Duration>,
     pub drain_limit: Said<Duration>,
     pub all_down: Said<AllDown>,
@@ -216,7 +218,7 @@ fn target(section: &Section<'_>, problems: &mut Problems) -> RawTarget {
     single_words(section, problems);
     let mut time =
         |name| section.read(name, problems, |word, problems| scalar::duration(word, &DRAIN, problems));
-    let (tcp_idle, drain_limit) = (time("tcp_idle"), time("drain_limit"));
+    let (udp_idle, tcp_idle, drain_limit) = (time("udp_idle"), time("tcp_idle"), time("drain_limit"));
     RawTarget {
         span: section.span.clone(),
         name: section.read("name", problems, |word, problems| scalar::name(word, &[], problems)),
@@ -234,6 +236,10 @@ fn target(section: &Section<'_>, problems: &mut Problems) -> RawTarget {
             ];
             word.choice(&words, &[], problems)
         }),
+        affinity: section.read("affinity", problems, |word, problems| {
+            word.choice(&[("flow", Affinity::Flow), ("call", Affinity::Call)], &[], problems)
+        }),
+        udp_idle,
         tcp_idle,
         drain_limit,
         all_down: section.read("all_down", problems, |word, problems| {
@@ -250,9 +256,6 @@ fn target(section: &Section<'_>, problems: &mut Problems) -> RawTarget {
 
 /// The words that have one possible value today.
 fn single_words(section: &Section<'_>, problems: &mut Problems) {
-    section.read("affinity", problems, |word, problems| {
-        word.choice(&[("flow", ())], &[("call", "write \"flow\"")], problems)
-    });
     for (name, today) in [
         ("replay", "write false: callers retransmit their requests by themselves (RFC 3261 §17.1.1.2)"),
         ("learn", "write false: let the backup share the primary's registrations by its own means"),

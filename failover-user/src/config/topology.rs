@@ -14,7 +14,7 @@ use super::{
     convert::{Placed, PlacedBackup},
     error::{Problem, Problems},
     families,
-    model::{Service, ServiceKind, Steer, Transport},
+    model::{Affinity, Service, ServiceKind, Steer, Transport},
     section::Said,
     section::quoted,
 };
@@ -257,9 +257,18 @@ pub(super) fn through_the_kernel(steer: &Said<Steer>, problems: &mut Problems) {
 fn without_effect(who: &str, target: &Placed, warnings: &mut Vec<String>) {
     let services = target.services.as_deref().unwrap_or_default();
     let tcp = services.iter().any(|service| service.get_ref().transport == Transport::Tcp);
-    for word in target.said.iter().filter(|_| !tcp) {
-        warnings
-            .push(format!("target {who}: {word} has no effect, because no service is TCP. Leave it out."));
+    let udp = services.iter().any(|service| service.get_ref().transport == Transport::Udp);
+    for (word, transport, there) in [("tcp_idle", "TCP", tcp), ("udp_idle", "UDP", udp)] {
+        if target.said.contains(&word) && !there {
+            let why = format!("because no service is {transport}. Leave it out.");
+            warnings.push(format!("target {who}: {word} has no effect, {why}"));
+        }
+    }
+    let sip = services.iter().any(|service| service.get_ref().is_sip_over_udp());
+    if target.affinity == Affinity::Call && !(sip && target.steer == Steer::Nat) {
+        warnings.push(format!(
+            "target {who}: affinity = \"call\" has no effect: it is for SIP over UDP, under steer = \"nat\". Leave it out."
+        ));
     }
 }
 

@@ -59,7 +59,9 @@ pub struct RouterStatus {
 pub struct FlowTable {
     /// Entries of clients who were answered.
     pub answered: u64,
-    /// The most there may be.
+    /// The same of calls that began at a backup.
+    pub calls: u64,
+    /// The most there may be, of each.
     pub room: u64,
 }
 

@@ -24,7 +24,9 @@ impl Remembered {
 
     /// What `target`, which has this number, leaves at a backup when the primary returns.
     fn kept(&self, target: &Target, id: u32) -> u64 {
-        if target.keeps() { of(&self.flows.connections, id) } else { 0 }
+        let connections = if target.keeps_connections() { of(&self.flows.connections, id) } else { 0 };
+        let calls = if target.keeps_calls() { of(&self.flows.calls, id) } else { 0 };
+        connections + calls
     }
 }
 

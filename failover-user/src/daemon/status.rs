@@ -54,11 +54,11 @@ impl Core {
                 uptime_s: Some(self.started.elapsed().as_secs_f64()),
                 stale: false,
                 interfaces,
-                flows: self
-                    .remembered
-                    .as_ref()
-                    .map(|found| &found.flows)
-                    .map(|flows| FlowTable { answered: flows.answered, room: flows.room }),
+                flows: self.remembered.as_ref().map(|found| &found.flows).map(|flows| FlowTable {
+                    answered: flows.answered,
+                    calls: flows.answered_calls,
+                    room: flows.room,
+                }),
             },
             targets,
         })

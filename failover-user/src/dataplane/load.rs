@@ -88,7 +88,7 @@ impl Sizes {
     }
 
     /// Every map whose size is not fixed, with its number of entries.
-    const fn entries(self) -> [(&'static str, u32); 11] {
+    const fn entries(self) -> [(&'static str, u32); 13] {
         [
             (names::SERVICES, self.services),
             (names::AVAILABILITY, self.targets),
@@ -98,6 +98,8 @@ impl Sizes {
             (names::ORIGINS, self.services),
             (names::UNANSWERED, self.unanswered()),
             (names::ANSWERED, self.flows),
+            (names::UNANSWERED_CALLS, self.unanswered()),
+            (names::ANSWERED_CALLS, self.flows),
             // Each endpoint has a socket of ours, and one more while it is made anew.
             (names::PROBES, self.services * (MAX_BACKUPS + 1) * 2),
             (names::COUNTERS, self.targets * REASON_SLOTS),
@@ -131,6 +133,7 @@ impl Dataplane {
         if let Some(older) = &older {
             maps.carry_over(older)?;
         }
+        maps.seed_calls()?;
         let links = swap_in(&mut ebpf, &pins, egress)?;
         for attachment in links.values() {
             maps.interfaces.count(&attachment.name, attachment.index)?;
@@ -138,6 +141,7 @@ impl Dataplane {
         if let Some(older) = &older {
             // What came in while the old program still ran.
             maps.carry_over_flows(older)?;
+            maps.carry_over_calls(older)?;
         }
         settle(&mut ebpf, &pins, fits)?;
         let applied = maps.tables()?;
@@ -265,13 +269,15 @@ fn pinned(pins: &Pins) -> Result<(Option<Maps>, Ids), Error> {
 }
 
 /// The tables that have the very size that was asked for.
-const IN_FULL: [&str; 1] = [names::ANSWERED];
+const IN_FULL: [&str; 2] = [names::ANSWERED, names::ANSWERED_CALLS];
 
 /// Whether the pinned maps have the room that is needed, and the flow tables the very size that was asked for.
 fn fits(pins: &Pins, sizes: Sizes) -> bool {
     sizes.entries().into_iter().all(|(name, entries)| match pinned_room(pins, name) {
         // The kernel gives each CPU the same part of this one.
-        Some(room) if name == names::UNANSWERED => room.abs_diff(entries) < Sizes::LEAST_UNANSWERED,
+        Some(room) if [names::UNANSWERED, names::UNANSWERED_CALLS].contains(&name) => {
+            room.abs_diff(entries) < Sizes::LEAST_UNANSWERED
+        }
         Some(room) if IN_FULL.contains(&name) => room == entries,
         Some(room) => room >= entries,
         None => false,

@@ -7,9 +7,9 @@ use aya::{
     maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, xdp::DevMapHash},
 };
 use failover_common::{
-    key::{EndpointKey, FlowKey, HostKey},
+    key::{CallKey, EndpointKey, FlowKey, HostKey},
     names,
-    value::{Counter, Endpoint, Flow, Origin, PortBitmap, Server, Service, Station},
+    value::{Call, Counter, Endpoint, Flow, Origin, PortBitmap, Server, Service, Station},
 };
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
 };
 
 /// The maps whose sizes the loader chooses, and all others: every name there is.
-pub const NAMES: [&str; 21] = [
+pub const NAMES: [&str; 24] = [
     names::PORTS,
     names::SERVICES,
     names::AVAILABILITY,
@@ -27,6 +27,9 @@ pub const NAMES: [&str; 21] = [
     names::ORIGINS,
     names::UNANSWERED,
     names::ANSWERED,
+    names::UNANSWERED_CALLS,
+    names::ANSWERED_CALLS,
+    names::CALL_SEED,
     names::FRAGMENTS,
     names::PROBES,
     names::DEVICES,
@@ -52,6 +55,9 @@ pub struct Maps {
     pub origins: Array<MapData, Origin>,
     pub unanswered: HashMap<MapData, FlowKey, Flow>,
     pub answered: HashMap<MapData, FlowKey, Flow>,
+    pub unanswered_calls: HashMap<MapData, CallKey, Call>,
+    pub answered_calls: HashMap<MapData, CallKey, Call>,
+    pub call_seed: Array<MapData, u64>,
     pub probes: HashMap<MapData, EndpointKey, u32>,
     pub devices: DevMapHash<MapData>,
     pub epoch: Array<MapData, u32>,
@@ -103,6 +109,9 @@ impl Maps {
             origins: typed(names::ORIGINS, &mut map)?,
             unanswered: typed(names::UNANSWERED, &mut map)?,
             answered: typed(names::ANSWERED, &mut map)?,
+            unanswered_calls: typed(names::UNANSWERED_CALLS, &mut map)?,
+            answered_calls: typed(names::ANSWERED_CALLS, &mut map)?,
+            call_seed: typed(names::CALL_SEED, &mut map)?,
             probes: typed(names::PROBES, &mut map)?,
             devices: typed(names::DEVICES, &mut map)?,
             epoch: typed(names::EPOCH, &mut map)?,

@@ -15,6 +15,7 @@
 mod attach;
 mod availability;
 pub mod bench;
+mod calls;
 mod counters;
 pub mod decap;
 mod device;

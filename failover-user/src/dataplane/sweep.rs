@@ -9,9 +9,9 @@ use aya::{
     maps::{Array, HashMap, Map, MapData},
 };
 use failover_common::{
-    key::{FlowKey, TCP},
+    key::{CallKey, FlowKey, TCP},
     names,
-    value::{Flow, Origin},
+    value::{Call, Flow, Origin},
 };
 
 use super::{
@@ -29,36 +29,52 @@ pub struct Flows {
     pub of: BTreeMap<u32, u64>,
     /// TCP connections among them that are not over, by target id.
     pub connections: BTreeMap<u32, u64>,
+    /// Calls that began at a backup and are not over, by target id.
+    pub calls: BTreeMap<u32, u64>,
+    /// Entries of calls that were answered.
+    pub answered_calls: u64,
     /// Entries of those who were answered.
     pub answered: u64,
-    /// The most there may be.
+    /// The most there may be, of each of the two.
     pub room: u64,
 }
 
 impl Flows {
     /// Whether there is next to no room left.
     pub const fn is_crowded(&self) -> bool {
-        self.answered * 10 >= self.room * 9
+        let most = if self.answered > self.answered_calls { self.answered } else { self.answered_calls };
+        most * 10 >= self.room * 9
     }
 }
 
-/// For how long nothing may be heard of a client until it is forgotten.
+/// Where nothing is configured any more.
 const IDLE: Duration = Duration::from_hours(2);
 /// For how long the last words of a connection that is over may take.
 const LAST_WORDS: Duration = Duration::from_mins(1);
+/// For how long a call may ring (RFC 3261 §16.6, Timer C).
+const RINGING: Duration = Duration::from_mins(3);
+
+/// Seconds after which something is idle.
+#[derive(Clone, Copy, Debug)]
+struct Idle {
+    tcp: u64,
+    udp: u64,
+}
 
 /// Walks beside the task that owns the data plane.
 #[derive(Clone, Debug)]
 pub struct Sweeper {
     pins: Pins,
-    /// By target id: seconds after which a connection is idle.
-    idle: BTreeMap<u32, u64>,
+    /// By target id.
+    idle: BTreeMap<u32, Idle>,
 }
 
 impl Dataplane {
     /// Something that walks the flow tables.
     pub fn sweeper(&self, configured: &[Target]) -> Sweeper {
-        let idle = configured.iter().map(|target| (self.ids.target(target), target.tcp_idle.as_secs()));
+        let seconds =
+            |target: &Target| Idle { tcp: target.tcp_idle.as_secs(), udp: target.udp_idle.as_secs() };
+        let idle = configured.iter().map(|target| (self.ids.target(target), seconds(target)));
         Sweeper { pins: self.pins.clone(), idle: idle.collect() }
     }
 }
@@ -103,15 +119,46 @@ impl Sweeper {
                 count(&mut flows.connections, &targets, &flow);
             }
         }
+        self.sweep_calls(&mut flows, now)?;
         Ok(flows)
+    }
+
+    fn sweep_calls(&self, flows: &mut Flows, now: u64) -> Result<(), Error> {
+        let quiet = |call: &Call| now.saturating_sub(u64::from(call.seen));
+        let mut answered: HashMap<_, CallKey, Call> = self.table(names::ANSWERED_CALLS)?;
+        let mut over = Vec::new();
+        for entry in entries(&answered, names::ANSWERED_CALLS) {
+            let (key, call) = entry?;
+            let ended = call.flags & Call::ENDED != 0;
+            let idle = || self.idle.get(&key.target).map_or(IDLE.as_secs(), |idle| idle.udp);
+            if quiet(&call) > if ended { LAST_WORDS.as_secs() } else { idle() } {
+                over.push(key);
+            } else {
+                flows.answered_calls += 1;
+                *flows.calls.entry(key.target).or_default() += u64::from(!ended);
+            }
+        }
+        for key in &over {
+            // One that is heard of now goes with what is new.
+            let _ = answered.remove(key);
+        }
+        let unanswered = self.table::<CallKey, Call>(names::UNANSWERED_CALLS)?;
+        for entry in entries(&unanswered, names::UNANSWERED_CALLS) {
+            let (key, call) = entry?;
+            let rings = quiet(&call) <= RINGING.as_secs() && call.flags & Call::ENDED == 0;
+            *flows.calls.entry(key.target).or_default() += u64::from(rings);
+        }
+        Ok(())
     }
 
     /// Seconds; of a host, the longest that anybody stays.
     fn idle(&self, key: &FlowKey, flow: &Flow, targets: &[u32]) -> u64 {
         let own = targets.get(flow.service as usize).and_then(|target| self.idle.get(target));
-        let longest = || self.idle.values().copied().max();
-        let said =
-            if key.protocol == TCP { own.copied() } else { longest().map(|most| most.max(IDLE.as_secs())) };
+        let said = if key.is_host() {
+            self.idle.values().map(|idle| idle.tcp.max(idle.udp)).max()
+        } else {
+            own.map(|idle| if key.protocol == TCP { idle.tcp } else { idle.udp })
+        };
         said.unwrap_or(IDLE.as_secs())
     }
 

@@ -255,7 +255,8 @@ impl Dataplane {
             maps.origins.set(*row, Origin::default(), 0).map_err(fails(names::ORIGINS, "clear"))?;
         }
         let targets = |tables: &Tables| tables.services.values().map(|s| s.target).collect::<BTreeSet<_>>();
-        for gone in targets(old).difference(&targets(new)) {
+        let away: BTreeSet<u32> = targets(old).difference(&targets(new)).copied().collect();
+        for gone in &away {
             // The generation goes on counting: the next owner's first steered packet is a new one.
             let generation = maps.availability.get(*gone).generation();
             maps.availability.set(*gone, Availability::new(0, 0, generation));
@@ -263,6 +264,9 @@ impl Dataplane {
         }
         let endpoints = |tables: &Tables| tables.backups.values().map(|e| e.id).collect::<BTreeSet<_>>();
         let gone: BTreeSet<u32> = endpoints(old).difference(&endpoints(new)).copied().collect();
+        if !(gone.is_empty() && away.is_empty()) {
+            maps.forget_calls(&gone, &away)?;
+        }
         let changed = |(row, origin): (&u32, &Origin)| (new.origins.get(row) != Some(origin)).then_some(*row);
         let services: BTreeSet<u32> = old.origins.iter().filter_map(changed).collect();
         if gone.is_empty() && services.is_empty() { Ok(()) } else { maps.forget_flows(&gone, &services) }
@@ -287,6 +291,7 @@ impl Maps {
         }
         self.interfaces.carry_over(&older.interfaces)?;
         self.carry_over_flows(older)?;
+        self.carry_over_calls(older)?;
         copy(&older.services, &mut self.services, names::SERVICES)?;
         copy(&older.discoveries, &mut self.discoveries, names::DISCOVERIES)?;
         self.ports.set(names::SIGNALLING, *tables.ports(), 0).map_err(fails(names::PORTS, "carry over"))
@@ -333,7 +338,7 @@ impl Maps {
     }
 }
 
-fn copy<K: Pod + Hash, V: Pod>(
+pub(super) fn copy<K: Pod + Hash, V: Pod>(
     from: &HashMap<MapData, K, V>,
     to: &mut HashMap<MapData, K, V>,
     name: &'static str,
@@ -346,13 +351,16 @@ fn copy<K: Pod + Hash, V: Pod>(
 }
 
 /// As many as there is room for.
-fn copy_some<K: Pod + Hash, V: Pod>(from: &HashMap<MapData, K, V>, to: &mut HashMap<MapData, K, V>) {
+pub(super) fn copy_some<K: Pod + Hash, V: Pod>(
+    from: &HashMap<MapData, K, V>,
+    to: &mut HashMap<MapData, K, V>,
+) {
     // Without room for this one there is none for the next one.
     let _ = from.iter().filter_map(Result::ok).try_for_each(|(key, value)| to.insert(key, value, 0));
 }
 
 /// Removes a key; one that is not there is no error.
-fn remove<K: Pod + Hash, V: Pod>(
+pub(super) fn remove<K: Pod + Hash, V: Pod>(
     map: &mut HashMap<MapData, K, V>,
     name: &'static str,
     key: &K,

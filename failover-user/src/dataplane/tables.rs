@@ -13,7 +13,7 @@ use super::{
     keys::{bytes, service_keys, ways},
 };
 use crate::{
-    config::model::{Addresses, Family, ServiceKind, Steer, Target},
+    config::model::{self, Addresses, Family, ServiceKind, Steer, Target},
     director::Place,
 };
 
@@ -68,7 +68,7 @@ impl Tables {
             self.hosts.insert(key);
         }
         for key in service_keys(target) {
-            let (number, flags) = (ids.service(&key), flags(target));
+            let (number, flags) = (ids.service(&key), flags(target, &key));
             let service = Service { target: id, service: number, flags, hosts, ..Service::default() };
             self.services.insert(key, service);
             let origin = Origin { address: key.address, port: key.port, reserved: [0; 2], target: id };
@@ -200,13 +200,21 @@ fn discovered(target: &Target) -> Option<EndpointKey> {
 }
 
 /// What failback leaves where it began.
-fn flags(target: &Target) -> u32 {
-    if target.keeps() { Service::PIN_FLOWS } else { 0 }
+fn flags(target: &Target, asked: &EndpointKey) -> u32 {
+    let is_asked = |service: &&model::Service| {
+        (service.port.to_be_bytes(), service.transport.protocol()) == (asked.port, asked.protocol)
+    };
+    let sip = target.services.iter().find(is_asked).is_some_and(model::Service::is_sip_over_udp);
+    let flag = |is, flag| if is { flag } else { 0 };
+    flag(target.keeps_connections(), Service::PIN_FLOWS)
+        | flag(sip && target.remembers(), Service::SIP)
+        | flag(sip && target.keeps_calls(), Service::PIN_CALLS)
 }
 
 /// The same of an endpoint at which a service with these `flags` is served.
 const fn pins(flags: u32) -> u32 {
-    if flags & Service::PIN_FLOWS != 0 { Endpoint::PIN_FLOWS } else { 0 }
+    (if flags & Service::PIN_FLOWS != 0 { Endpoint::PIN_FLOWS } else { 0 })
+        | if flags & Service::PIN_CALLS != 0 { Endpoint::PIN_CALLS } else { 0 }
 }
 
 #[cfg(test)]

@@ -12,10 +12,10 @@ use aya::{
     maps::{Array, HashMap, Map, MapData},
 };
 use failover_common::{
-    key::{EndpointKey, FlowKey, FragmentKey, TCP, UDP, mapped},
+    key::{CallKey, EndpointKey, FlowKey, FragmentKey, TCP, UDP, mapped},
     names,
     reason::Reason,
-    value::{Counter, Flow, FragmentWay},
+    value::{Call, Counter, Flow, FragmentWay},
 };
 use failover_tests::netns::Namespaces;
 use failover_user::{
@@ -193,6 +193,11 @@ impl Bench {
                 flows.remove(&flow)?;
             }
         }
+        for mut calls in self.calls()? {
+            for call in calls.keys().collect::<Result<Vec<_>, _>>()? {
+                calls.remove(&call)?;
+            }
+        }
         let mut fragments = self.fragments()?;
         for datagram in fragments.keys().collect::<Result<Vec<_>, _>>()? {
             fragments.remove(&datagram)?;
@@ -229,14 +234,21 @@ impl Bench {
         }
         let announced: Array<_, u32> = Array::try_from(self.pinned(names::ANNOUNCED)?)?;
         let announced: Vec<u32> = announced.iter().collect::<Result<_, _>>()?;
-        let [unanswered, answered] = self.flows()?;
-        Ok((all(&unanswered)?, all(&answered)?, all(&self.fragments()?)?, announced))
+        let ([unanswered, answered], [ringing, calls]) = (self.flows()?, self.calls()?);
+        let calls = (all(&ringing)?, all(&calls)?);
+        Ok((all(&unanswered)?, all(&answered)?, all(&self.fragments()?)?, calls, announced))
     }
 
     /// Those who were not answered, and those who were.
     fn flows(&self) -> Result<[HashMap<MapData, FlowKey, Flow>; 2]> {
         let table = |name| Ok::<_, anyhow::Error>(HashMap::try_from(self.pinned(name)?)?);
         Ok([table(names::UNANSWERED)?, table(names::ANSWERED)?])
+    }
+
+    /// The same of calls.
+    fn calls(&self) -> Result<[HashMap<MapData, CallKey, Call>; 2]> {
+        let table = |name| Ok::<_, anyhow::Error>(HashMap::try_from(self.pinned(name)?)?);
+        Ok([table(names::UNANSWERED_CALLS)?, table(names::ANSWERED_CALLS)?])
     }
 
     fn fragments(&self) -> Result<HashMap<MapData, FragmentKey, FragmentWay>> {

@@ -11,6 +11,7 @@ use crate::{
     fixture::Step,
     frame::Raw,
     network::*,
+    sip,
     wrap::{frame, in_ip, ipv6},
 };
 
@@ -197,6 +198,9 @@ fn packets(dice: &mut Dice, talk: Talk) -> Packets {
 }
 
 fn payload(dice: &mut Dice) -> Vec<u8> {
+    if dice.chance(40) {
+        return sip::message(dice);
+    }
     let length = match dice.below(20) {
         0 => 0,
         1 => dice.below(6000),

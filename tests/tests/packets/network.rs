@@ -346,7 +346,8 @@ pub fn targets() -> Vec<Target> {
     let immediate = "failback = \"immediate\"\n";
     target(&mut text, NICE, immediate, &[(SHARED, "dedicated = false")]);
     let ports = r#"ports = { "sip/udp" = 15060, "sip/tcp" = 15061 }"#;
-    target(&mut text, METZ, immediate, &[(METZ_BACKUP_UDP, &format!("{ports}\n{DEDICATED}"))]);
+    let call = "failback = \"immediate\"\naffinity = \"call\"\n";
+    target(&mut text, METZ, call, &[(METZ_BACKUP_UDP, &format!("{ports}\n{DEDICATED}"))]);
     let ports = r#"ports = { "sip/udp" = 25060, "sip/tcp" = 25060 }"#;
     target(&mut text, BREST, "", &[(SHARED_FOR_BREST, ports)]);
     target(&mut text, CAEN, "", &[(ROUEN, "")]);

@@ -37,7 +37,7 @@ target paris at 192.0.2.10
   alive         SIP status 100–499, 600–699
   down          after 2 failures in a row of any service: at worst 1s 700ms after death
   up again      after 3 answers in a row, at least 10s after the first; packets return to the primary at once, but for what began at a backup
-  stays         TCP connections that began at a backup, until they end, or 2h of silence; at most 8h
+  stays         what began at a backup: TCP connections (until they end, or 2h of silence) and calls and subscriptions of SIP over UDP (until BYE, or 2h of silence); at most 8h
   none healthy  packets go to the primary, as without failover
 
 target lyon at 192.0.2.20
@@ -48,7 +48,7 @@ target lyon at 192.0.2.20
   alive         SIP status 100–499, 600–699
   down          after 3 failures in a row of every service: at worst 2s after death
   up again      after 3 answers in a row, at least 10s after the first; packets return to the primary at once, but for what began at a backup
-  stays         TCP connections that began at a backup, until they end, or 2h of silence; at most 8h
+  stays         what began at a backup: TCP connections (until they end, or 2h of silence) and calls and subscriptions of SIP over UDP (until BYE, or 2h of silence); at most 8h
   none healthy  packets go to the primary, as without failover
 ";
     assert_eq!(text, expected);

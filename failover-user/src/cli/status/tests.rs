@@ -28,7 +28,7 @@ fn all_well_is_said_in_the_first_line() {
          wan0       attached  native\n\
          \n\
          daemon: pid 4711, up 3m 12s\n\
-         flows: 1200 of 262144 entries\n"
+         flows: 1200 of 262144 entries; calls: 40 of 262144\n"
     );
 }
 

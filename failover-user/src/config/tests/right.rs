@@ -108,12 +108,22 @@ fn defaults_give_way_to_the_target() {
 
 #[test]
 fn what_stays_where_it_began() {
-    let hours = |target: &Target| [target.tcp_idle, target.drain_limit].map(|t| t.as_secs() / 3600);
+    let hours =
+        |target: &Target| [target.udp_idle, target.tcp_idle, target.drain_limit].map(|t| t.as_secs() / 3600);
     let target = only_target(&file("", "", ""));
-    assert_eq!((hours(&target), target.failback), ([2, 8], Failback::Drain));
-    let defaults = "[defaults]\ntcp_idle = \"4h\"\ndrain_limit = \"5h\"\n";
+    assert_eq!((hours(&target), target.failback), ([2, 2, 8], Failback::Drain));
+    let defaults = "[defaults]\nudp_idle = \"3h\"\ntcp_idle = \"4h\"\ndrain_limit = \"5h\"\n";
     let target = only_target(&format!("{ROUTER}{defaults}{TARGET}tcp_idle = \"1h\"\n{BACKUP}"));
-    assert_eq!(hours(&target), [1, 5]);
+    assert_eq!(hours(&target), [3, 1, 5]);
+    let keeps = |words: &str| {
+        let target = only_target(&file("", words, ""));
+        (target.keeps_connections(), target.keeps_calls())
+    };
+    assert_eq!(keeps(""), (true, true));
+    assert_eq!(keeps("failback = \"immediate\""), (false, false));
+    assert_eq!(keeps("failback = \"immediate\"\naffinity = \"call\""), (false, true));
+    assert_eq!(keeps("affinity = \"call\"\nservices = [\"sip/tcp\"]"), (true, false));
+    assert_eq!(keeps("steer = \"l2\""), (false, false));
 }
 
 #[test]

@@ -142,6 +142,8 @@ fn a_pace_that_defeats_itself() {
 fn a_word_about_what_is_not_there() {
     let found = warnings(&file("", "services = [\"sip/udp\"]\ntcp_idle = \"1h\"", "dedicated = true"));
     assert!(found.len() == 1 && found[0].contains("tcp_idle has no effect"), "{found:?}");
+    let found = warnings(&file("", "services = [\"sip/tcp\"]\naffinity = \"call\"", "dedicated = true"));
+    assert!(found.len() == 1 && found[0].contains("affinity = \"call\" has no effect"), "{found:?}");
     let there = file("", "services = [\"sip\"]\ntcp_idle = \"1h\"", "dedicated = true");
     assert_eq!(warnings(&there), [""; 0]);
 }

@@ -106,7 +106,6 @@ fn target() {
                 "did you mean \"drain\"?",
             ),
             ("failback = §\"imediate\"", "cannot be `imediate`", "did you mean \"immediate\"?"),
-            ("affinity = §\"call\"", "`affinity = \"call\"` is not supported yet", "write \"flow\""),
             ("affinity = §\"xyz\"", "expected one of \"flow\", \"call\"", ""),
             (
                 "all_down = §\"backups\"",
@@ -117,7 +116,7 @@ fn target() {
             ("replay = §true", "`replay = true` is not supported yet", "write false"),
             ("learn = §true", "`learn = true` is not supported yet", "write false"),
             ("replay = §\"no\"", "must be true or false, not a string", ""),
-            ("§udp_idle = \"2h\"", "`udp_idle` is not supported yet", "leave it out"),
+            ("udp_idle = §\"2 hors\"", "`udp_idle` must be a duration", "a number and its unit"),
             ("tcp_idle = §\"2 hors\"", "`tcp_idle` must be a duration", "a number and its unit"),
             ("drain_limit = §\"2y\"", "`drain_limit` must be from 1s", ""),
             ("probe = §\"fast\"", "must be a table such as { interval", ""),

@@ -15,6 +15,16 @@ use crate::{fixture::Action, frame::Raw, network};
 
 /// The TTL of a question that is no longer for its neighbourhood alone.
 const FRESH: u8 = 64;
+/// Bytes of UDP's header.
+const UDP_LEN: usize = 8;
+
+/// What a segment says.
+pub(super) struct Said<'a> {
+    /// Of TCP; else 0.
+    pub(super) flags: u8,
+    /// Of a datagram, what is in it.
+    pub(super) message: &'a [u8],
+}
 
 /// What is wanted: another end.
 pub(super) struct Wish {
@@ -54,8 +64,12 @@ impl Model {
 
     fn segment(&mut self, packet: &Raw, parsed: &Parsed) -> Result<(Answer, Wish), Stop> {
         let (source, destination) = parse::ports(&packet.bytes, parsed)?;
-        let flags = if parsed.protocol == parse::TCP { packet.bytes[parsed.payload + 13] } else { 0 };
-        let wish = self.classify(parsed.protocol, source, destination, flags)?;
+        let said = if parsed.protocol == parse::TCP {
+            Said { flags: packet.bytes[parsed.payload + 13], message: &[] }
+        } else {
+            Said { flags: 0, message: &packet.bytes[parsed.payload + UDP_LEN..parsed.end] }
+        };
+        let wish = self.classify(parsed.protocol, source, destination, &said)?;
         if wish.steer != Steer::Nat {
             return Ok((self.deliver(packet, parsed, &wish)?, wish));
         }
@@ -63,6 +77,10 @@ impl Model {
             return Err(Stop { reason: Reason::LeftToEgress, target: Some(wish.target) });
         }
         let way = way(packet, parsed, &wish)?;
+        if wish.side == Side::Destination {
+            let protocol = parsed.protocol;
+            self.note_call(wish.target, (destination, protocol), (wish.end, protocol), said.message);
+        }
         if let Some(endpoint) = wish.remember {
             self.memory.remember(source, endpoint, wish.target, destination);
         }
@@ -93,7 +111,13 @@ impl Model {
             let first = gatekeepers.first().ok_or(Reason::LinkBroadcast)?;
             return Err(Stop { reason: Reason::PrimaryServes, target: Some(first.0) });
         };
-        let (end, shared) = self.server(n, (origin, parse::UDP), source, source.ip(), Some(0))?;
+        let (end, shared) = self.server(
+            n,
+            (origin, parse::UDP),
+            source,
+            source.ip(),
+            Some(&Said { flags: 0, message: &[] }),
+        )?;
         let steer = self.targets[n].steer;
         if steer != Steer::Nat {
             return Err(Stop { reason: Reason::NotRedirectable, target: Some(n) });
@@ -175,13 +199,13 @@ impl Model {
         protocol: u8,
         source: SocketAddr,
         destination: SocketAddr,
-        flags: u8,
+        said: &Said<'_>,
     ) -> Result<Wish, Stop> {
         let (_, from) = self.signalling(protocol, destination.port(), source.port())?;
         let mut stop = Stop::from(Reason::NotOurs);
         if let Some(&target) = self.services.get(&(destination, protocol)) {
             let asked = (destination, protocol);
-            match self.server(target, asked, source, source.ip(), Some(flags)) {
+            match self.server(target, asked, source, source.ip(), Some(said)) {
                 Ok((end, shared)) => {
                     let drains = self.targets[target].failback == Failback::Drain || self.keeper[target] != 0;
                     let pinned = drains && protocol == parse::TCP;
@@ -205,21 +229,23 @@ impl Model {
         }
         let backup = (source, protocol);
         let Some(dedicated) = self.backups.get(&backup).copied() else { return Err(stop) };
-        self.backup_says(backup, dedicated, (destination, protocol), destination.ip(), true)
+        let wish = self.backup_says(backup, dedicated, (destination, protocol), destination.ip(), true)?;
+        self.note_call_of(wish.target, backup, said.message);
+        Ok(wish)
     }
 
-    /// Where a packet of `client` goes that `source` sends to the service, and whether that is a shared backup; `flags`
-    /// are those of a segment.
+    /// Where a packet of `client` goes that `source` sends to the service, and whether that is a shared backup; `said` is
+    /// the segment, if it is one.
     fn server(
         &self,
         target: usize,
         asked: Endpoint,
         client: SocketAddr,
         source: IpAddr,
-        flags: Option<u8>,
+        said: Option<&Said<'_>>,
     ) -> Result<(SocketAddr, bool), Stop> {
         let about = |reason| Stop { reason, target: Some(target) };
-        let serving = match self.serving(target, asked, client, flags) {
+        let serving = match self.serving(target, asked, client, said) {
             0 => return Err(about(Reason::PrimaryServes)),
             Availability::NOBODY => return Err(about(Reason::NobodyServes)),
             serving => serving,

@@ -1,7 +1,7 @@
 //! What the router remembers: who asked whom, and where a datagram's first fragment went.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
     time::Instant,
 };
@@ -40,6 +40,7 @@ pub struct Memory {
     flows: BTreeMap<(SocketAddr, Endpoint), Way>,
     clients: BTreeMap<(IpAddr, Endpoint), Way>,
     fragments: BTreeMap<Datagram, Followed>,
+    calls: BTreeSet<(Vec<u8>, Endpoint, usize)>,
     started: Instant,
     aged: u64,
 }
@@ -50,6 +51,7 @@ impl Memory {
             flows: BTreeMap::new(),
             clients: BTreeMap::new(),
             fragments: BTreeMap::new(),
+            calls: BTreeSet::new(),
             started: Instant::now(),
             aged: 0,
         }
@@ -97,6 +99,16 @@ impl Memory {
     /// Whether `client` asked somebody who is served at `endpoint`, from this very port.
     pub fn knows(&self, client: SocketAddr, endpoint: Endpoint) -> bool {
         self.flows.contains_key(&(client, endpoint))
+    }
+
+    /// A dialog of `target` began at `endpoint`.
+    pub fn remember_call(&mut self, id: Vec<u8>, endpoint: Endpoint, target: usize) {
+        self.calls.insert((id, endpoint, target));
+    }
+
+    /// Whether it did.
+    pub fn knows_call(&self, id: &[u8], endpoint: Endpoint, target: usize) -> bool {
+        self.calls.contains(&(id.to_vec(), endpoint, target))
     }
 
     /// The first fragment of a datagram was rewritten; `None`: it passed.

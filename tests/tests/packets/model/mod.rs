@@ -4,6 +4,7 @@
 //! It knows the configuration and the network of `network`, keeps what the program keeps (flows, fragments), and works
 //! out every checksum from nothing. `differential` holds the program against it.
 
+mod calls;
 mod decide;
 mod drain;
 mod memory;

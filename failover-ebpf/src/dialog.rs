@@ -1,0 +1,230 @@
+//! Calls and subscriptions (SIP dialogs over UDP) that began at a backup: they go on there when what is new goes elsewhere.
+//! A phone has one address and port for all that it says, so it is by their Call-ID that they are told apart.
+//!
+//! Who asks for a dialog is remembered as a flow is ([`crate::flows`]): until it is answered, it may have to make
+//! room for another one, and from then on it stays until it is over or idle. Only the other side's 2xx is an answer.
+//!
+//! | while a target drains, a datagram of SIP | goes to |
+//! |---|---|
+//! | of a dialog that began at the backup | the backup |
+//! | that asks for something new (no tag in To, and no ACK or CANCEL) | whom new packets go to |
+//! | anything else, and what cannot be read | the primary |
+
+use aya_ebpf::bindings::BPF_ANY;
+use failover_common::{
+    key::{CallKey, UDP},
+    trace::Trace,
+    value::{Availability, Call, Endpoint, Service},
+};
+
+use crate::{
+    apart::Apart,
+    drain,
+    flows::now_seconds,
+    maps,
+    packet::{Frame, Packet},
+    parse::{
+        ip::Ip,
+        l4::{self, L4},
+        sip::{self, Wanted},
+    },
+    plan::Wish,
+    record,
+    trace::{self, dry_run},
+};
+
+/// What a message is to its dialog, by its first words.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It asks for one: INVITE, SUBSCRIBE, REFER.
+    Begins,
+    /// 2xx.
+    Success,
+    /// Any other response, ACK or CANCEL: it never is the first of its Call-ID.
+    Follows,
+    /// BYE.
+    Ends,
+    /// Any other request, or no SIP at all.
+    Other,
+}
+
+impl Kind {
+    /// Of the message behind the UDP header.
+    #[inline(always)]
+    pub fn of(packet: &Packet<impl Frame>, l4: &L4) -> Self {
+        let Ok(words) = packet.read::<[u16; 5]>(l4.offset + l4::UDP_LEN) else { return Self::Other };
+        let begins = |with: &[u8; 4]| {
+            let of = |n: usize| u16::from_ne_bytes([with[n], with[n + 1]]);
+            words[0] == of(0) && words[1] == of(2)
+        };
+        if begins(b"INVI") || begins(b"SUBS") || begins(b"REFE") {
+            Self::Begins
+        } else if begins(b"SIP/") {
+            let [status, _] = words[4].to_ne_bytes();
+            if status == b'2' { Self::Success } else { Self::Follows }
+        } else if begins(b"ACK ") || begins(b"CANC") {
+            Self::Follows
+        } else if begins(b"BYE ") {
+            Self::Ends
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// Reads the Call-ID of this visit's message. One of those that the verifier goes through by themselves ([`crate::apart`]).
+#[inline(always)]
+pub fn read<F: Frame>(packet: &Packet<F>, wanted: u32) -> sip::Call {
+    const NONE: sip::Call = sip::Call::from_bits(0);
+    // SAFETY: the visit has parsed both.
+    let (Ok(ip), Ok(l4)) = (unsafe { (Ip::kept(), L4::kept()) }) else { return NONE };
+    let (Some(message), Some(seed)) = (maps::message(), maps::CALL_SEED.get(0)) else { return NONE };
+    if ip.payload_len <= l4::UDP_LEN {
+        return NONE;
+    }
+    let place = (l4.offset + l4::UDP_LEN, ip.payload_len - l4::UDP_LEN);
+    let wanted = if wanted == Wanted::Both as u32 { Wanted::Both } else { Wanted::CallId };
+    sip::read(packet, message, place, wanted, *seed)
+}
+
+/// Which server gets a datagram of SIP while its target drains, as [`Availability::serving`] counts them. Keeps the call.
+#[inline(always)]
+pub fn server<F: Apart>(packet: &Packet<F>, service: &Service, now: Availability) -> u32 {
+    // SAFETY: the visit has parsed one.
+    let Ok(l4) = (unsafe { L4::kept() }) else { return drain::PRIMARY };
+    let call = F::read_call(packet, Wanted::Both);
+    keep(call);
+    if !call.is_known() {
+        return drain::PRIMARY;
+    }
+    trace::known(Trace::CALL);
+    let Some((backup, endpoint)) = drain::backup(service, now, Service::PIN_CALLS) else {
+        return drain::PRIMARY;
+    };
+    if is_there(&CallKey { call: call.id(), endpoint, target: service.target }) {
+        trace::known(Trace::BEGAN_AT_BACKUP);
+        return backup;
+    }
+    if call.is_tagged() || matches!(Kind::of(packet, l4), Kind::Success | Kind::Follows) {
+        return drain::PRIMARY;
+    }
+    trace::known(Trace::BEGINS);
+    u32::from(now.serving())
+}
+
+/// A datagram of SIP is about to go to the backup: its dialog goes on there. `read`: [`server`] has read it.
+#[inline(always)]
+pub fn sent<F: Apart>(packet: &Packet<F>, l4: &L4, wish: &Wish) {
+    let kind = Kind::of(packet, l4);
+    if !wish.call.read && kind != Kind::Begins {
+        return;
+    }
+    let call = if wish.call.read { kept() } else { F::read_call(packet, Wanted::CallId) };
+    if call.is_known() && !dry_run() {
+        let key = CallKey { call: call.id(), endpoint: wish.call.endpoint, target: wish.target };
+        let role = if kind == Kind::Success { Role::ClientAnswers } else { role(kind, Role::ClientAsks) };
+        note(&key, role);
+    }
+}
+
+/// A backup has sent a datagram of SIP in the name of `target`.
+#[inline(always)]
+pub fn came_back<F: Apart>(packet: &Packet<F>, ip: &Ip, l4: &L4, endpoint: &Endpoint, target: u32) {
+    if ip.protocol != UDP || endpoint.flags & Endpoint::PIN_CALLS == 0 {
+        return;
+    }
+    let role = match Kind::of(packet, l4) {
+        Kind::Success => Role::BackupAnswers,
+        kind @ (Kind::Begins | Kind::Ends) => role(kind, Role::BackupAsks),
+        _ => return,
+    };
+    let call = F::read_call(packet, Wanted::CallId);
+    if call.is_known() && !dry_run() {
+        note(&CallKey { call: call.id(), endpoint: endpoint.id, target }, role);
+    }
+}
+
+/// What somebody does with a dialog.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    ClientAsks,
+    ClientAnswers,
+    BackupAsks,
+    BackupAnswers,
+    Ends,
+    GoesOn,
+}
+
+#[inline(always)]
+const fn role(kind: Kind, asks: Role) -> Role {
+    match kind {
+        Kind::Begins => asks,
+        Kind::Ends => Role::Ends,
+        _ => Role::GoesOn,
+    }
+}
+
+#[inline(always)]
+fn note(key: &CallKey, role: Role) {
+    note_call(key.call, key.endpoint, key.target, role as u32);
+}
+
+/// Writes it down. One of those that the verifier goes through by themselves ([`crate::apart`]).
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn note_call(call: u64, endpoint: u32, target: u32, role: u32) -> u32 {
+    let is = |one: Role| role == one as u32;
+    let (key, now) = (CallKey { call, endpoint, target }, now_seconds());
+    if let Some(known) = maps::ANSWERED_CALLS.get_ptr_mut(key) {
+        // SAFETY: a live element (RCU); what is stored in place is 4 aligned bytes each.
+        let known = unsafe { &mut *known };
+        known.seen = now;
+        if is(Role::Ends) {
+            known.flags |= Call::ENDED;
+        }
+        return 0;
+    }
+    // SAFETY: read at once.
+    let found = unsafe { maps::UNANSWERED_CALLS.get(key) }.copied();
+    let asks = is(Role::ClientAsks) || is(Role::BackupAsks);
+    let Some(found) = found else {
+        if asks {
+            let flags = if is(Role::BackupAsks) { Call::BACKUP_ASKED } else { 0 };
+            // Where there is no room, the call goes with what is new.
+            let _ = maps::UNANSWERED_CALLS.insert(key, Call { seen: now, flags }, BPF_ANY.into());
+        }
+        return 0;
+    };
+    let by_backup = found.flags & Call::BACKUP_ASKED != 0;
+    if is(Role::BackupAnswers) && !by_backup || is(Role::ClientAnswers) && by_backup {
+        if maps::ANSWERED_CALLS.insert(key, Call { seen: now, ..found }, BPF_ANY.into()).is_ok() {
+            // Another CPU may have been faster.
+            let _ = maps::UNANSWERED_CALLS.remove(key);
+        } else {
+            record::table_full();
+        }
+    } else if found.seen != now {
+        let ended = if is(Role::Ends) { Call::ENDED } else { 0 };
+        let call = Call { seen: now, flags: found.flags | ended };
+        let _ = maps::UNANSWERED_CALLS.insert(key, call, BPF_ANY.into());
+    }
+    0
+}
+
+#[inline(always)]
+fn is_there(key: &CallKey) -> bool {
+    maps::ANSWERED_CALLS.get_ptr(key).or_else(|| maps::UNANSWERED_CALLS.get_ptr(key)).is_some()
+}
+
+/// For [`sent`].
+#[inline(always)]
+fn keep(call: sip::Call) {
+    if let Some(message) = maps::message() {
+        message.call = call.bits();
+    }
+}
+
+#[inline(always)]
+fn kept() -> sip::Call {
+    sip::Call::from_bits(maps::message().map_or(0, |message| message.call))
+}
