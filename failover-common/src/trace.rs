@@ -88,11 +88,33 @@ impl Trace {
     pub const IPIP: u32 = 1 << 14;
 
     /// The target drains: what belongs to something that began earlier may go elsewhere than what is new.
-    pub const DRAINS: u32 = 1 << 13;
+    pub const DRAINS: u32 = 1 << 15;
     /// The connection began at the backup that drains, or is drained to.
-    pub const BEGAN_AT_BACKUP: u32 = 1 << 15;
+    pub const BEGAN_AT_BACKUP: u32 = 1 << 16;
     /// The packet begins a connection.
     pub const BEGINS: u32 = 1 << 17;
+
+    /// All of the bits above.
+    const ALL: [u32; 18] = [
+        Self::IP,
+        Self::PORTS,
+        Self::QUOTE,
+        Self::SERVICE,
+        Self::AVAILABILITY,
+        Self::BACKUP,
+        Self::DEDICATED,
+        Self::WAY_ASKED,
+        Self::WAY_FOUND,
+        Self::FRAGMENT,
+        Self::WISH,
+        Self::FROM,
+        Self::ROUTE,
+        Self::L2,
+        Self::IPIP,
+        Self::DRAINS,
+        Self::BEGAN_AT_BACKUP,
+        Self::BEGINS,
+    ];
 
     /// Whether all of `bits` are known.
     pub const fn knows(&self, bits: u32) -> bool {
@@ -111,6 +133,16 @@ impl Trace {
 }
 
 const _: () = assert!(size_of::<Trace>() == 16 + 3 * 16 + 10 * 4 + 8);
+
+// One bit for each thing that may be known, and no bit for two.
+const _: () = {
+    let (mut seen, mut n) = (0, 0);
+    while n < Trace::ALL.len() {
+        assert!(Trace::ALL[n].is_power_of_two() && seen & Trace::ALL[n] == 0);
+        seen |= Trace::ALL[n];
+        n += 1;
+    }
+};
 
 #[cfg(feature = "user")]
 mod pod {
