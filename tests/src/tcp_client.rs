@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use socket2::{Domain, Socket, Type};
 
 use crate::{netns::Namespace, sip};
@@ -55,6 +55,14 @@ impl TcpClient {
     /// The connection itself.
     pub fn into_stream(self) -> TcpStream {
         self.stream
+    }
+
+    /// The `Server` header of the answer that one more OPTIONS gets.
+    pub fn server(&mut self, limit: Duration) -> Result<String> {
+        match self.options(limit)? {
+            Outcome::Answered(answer) => Ok(sip::header(&answer, "Server").unwrap_or_default().to_owned()),
+            other => bail!("no answer but {other:?}"),
+        }
     }
 
     /// Sends one OPTIONS, and waits for what comes.
