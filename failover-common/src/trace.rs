@@ -88,14 +88,36 @@ impl Trace {
     pub const IPIP: u32 = 1 << 14;
 
     /// The target drains: what belongs to something that began earlier may go elsewhere than what is new.
-    pub const DRAINS: u32 = 1 << 16;
+    pub const DRAINS: u32 = 1 << 15;
     /// The connection or dialog began at the backup that drains, or is drained to.
-    pub const BEGAN_AT_BACKUP: u32 = 1 << 15;
+    pub const BEGAN_AT_BACKUP: u32 = 1 << 16;
     /// The packet begins a connection, or asks for something new.
     pub const BEGINS: u32 = 1 << 17;
-
     /// The message's Call-ID and To were read.
     pub const CALL: u32 = 1 << 18;
+
+    /// All of the bits above.
+    const ALL: [u32; 19] = [
+        Self::IP,
+        Self::PORTS,
+        Self::QUOTE,
+        Self::SERVICE,
+        Self::AVAILABILITY,
+        Self::BACKUP,
+        Self::DEDICATED,
+        Self::WAY_ASKED,
+        Self::WAY_FOUND,
+        Self::FRAGMENT,
+        Self::WISH,
+        Self::FROM,
+        Self::ROUTE,
+        Self::L2,
+        Self::IPIP,
+        Self::DRAINS,
+        Self::BEGAN_AT_BACKUP,
+        Self::BEGINS,
+        Self::CALL,
+    ];
 
     /// Whether all of `bits` are known.
     pub const fn knows(&self, bits: u32) -> bool {
@@ -114,6 +136,16 @@ impl Trace {
 }
 
 const _: () = assert!(size_of::<Trace>() == 16 + 3 * 16 + 10 * 4 + 8);
+
+// One bit for each thing that may be known, and no bit for two.
+const _: () = {
+    let (mut seen, mut n) = (0, 0);
+    while n < Trace::ALL.len() {
+        assert!(Trace::ALL[n].is_power_of_two() && seen & Trace::ALL[n] == 0);
+        seen |= Trace::ALL[n];
+        n += 1;
+    }
+};
 
 #[cfg(feature = "user")]
 mod pod {

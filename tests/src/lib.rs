@@ -14,6 +14,7 @@
 //! This library runs programs, it links none of them: it never depends on the daemon's own crate.
 
 pub mod capture;
+pub mod carrier;
 pub mod daemon;
 pub mod frames;
 pub mod kamailio;

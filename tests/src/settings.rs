@@ -57,8 +57,10 @@ pub struct Target {
     pub dedicated: bool,
     /// The primary's and the backup's IPv6 addresses, where they have some.
     pub ipv6: Option<(Ipv6Addr, Ipv6Addr)>,
-    /// `failback = "manual"`; else `"immediate"`.
-    pub manual_failback: bool,
+    /// `failback`, where it is not the default.
+    pub failback: Option<&'static str>,
+    /// `drain_limit`, where it is not the default.
+    pub drain_limit: Option<&'static str>,
     /// `steer`.
     pub steer: String,
     /// The backup's only address, in place of all others.
@@ -77,7 +79,8 @@ impl Target {
             ports: None,
             dedicated: true,
             ipv6: None,
-            manual_failback: false,
+            failback: Some("immediate"),
+            drain_limit: None,
             steer: "nat".to_owned(),
             backup_alone_at: None,
         }
@@ -98,7 +101,19 @@ impl Target {
     /// It returns to its primary when an operator says so.
     #[must_use]
     pub fn manual_failback(self) -> Self {
-        Self { manual_failback: true, ..self }
+        Self { failback: Some("manual"), ..self }
+    }
+
+    /// It returns to its primary as one does of which nothing is said.
+    #[must_use]
+    pub fn default_failback(self) -> Self {
+        Self { failback: None, ..self }
+    }
+
+    /// Its draining takes no longer.
+    #[must_use]
+    pub fn drain_limit(self, limit: &'static str) -> Self {
+        Self { drain_limit: Some(limit), ..self }
     }
 
     /// Its packets get to the backup by `l2` or `ipip`.
@@ -205,9 +220,12 @@ impl Target {
             None => (String::new(), String::new()),
         };
         let _ = writeln!(text, "address  = [\"{}\"{primary}]", self.address);
-        let failback = if self.manual_failback { "manual" } else { "immediate" };
-        let (services, steer) = (&self.services, &self.steer);
-        let _ = writeln!(text, "services = {services}\nsteer    = {steer:?}\nfailback = \"{failback}\"");
+        let _ = writeln!(text, "services = {}\nsteer    = {:?}", self.services, self.steer);
+        for (word, value) in [("failback", self.failback), ("drain_limit", self.drain_limit)] {
+            if let Some(value) = value {
+                let _ = writeln!(text, "{word} = {value:?}");
+            }
+        }
         let _ = writeln!(text, "[[target.backup]]");
         let _ = writeln!(text, "name      = \"{}-backup\"", self.name);
         let _ = match self.backup_alone_at {

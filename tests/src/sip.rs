@@ -27,6 +27,11 @@ pub fn options_request(transport: &str, from: SocketAddr, to: impl Into<SocketAd
     )
 }
 
+/// The `Server` header of the answer that OPTIONS over UDP get.
+pub fn server(to: impl Into<SocketAddr>, limit: Duration) -> Result<String> {
+    Ok(header(&options(to, limit)?, "Server").unwrap_or_default().to_owned())
+}
+
 /// The value of the first header `name`.
 pub fn header<'a>(message: &'a str, name: &str) -> Option<&'a str> {
     message.lines().skip(1).take_while(|line| !line.is_empty()).find_map(|line| {

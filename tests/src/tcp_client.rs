@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use socket2::{Domain, Socket, Type};
 
 use crate::{netns::Namespace, sip};
@@ -52,15 +52,38 @@ impl TcpClient {
         Ok(Self { stream, to, number: 0 })
     }
 
-    /// The connection itself.
-    pub fn into_stream(self) -> TcpStream {
-        self.stream
+    /// The `Server` header of the answer that one more OPTIONS gets.
+    pub fn server(&mut self, limit: Duration) -> Result<String> {
+        match self.options(limit)? {
+            Outcome::Answered(answer) => Ok(sip::header(&answer, "Server").unwrap_or_default().to_owned()),
+            other => bail!("no answer but {other:?}"),
+        }
     }
 
     /// Sends one OPTIONS, and waits for what comes.
     pub fn options(&mut self, limit: Duration) -> Result<Outcome> {
         self.number += 1;
         let request = sip::options_request("TCP", self.stream.local_addr()?, self.to, self.number);
+        self.exchange(&request, limit)
+    }
+
+    /// Who answers an OPTIONS whose Call-ID alone has `length` bytes, and comes back whole.
+    pub fn large(&mut self, length: usize, limit: Duration) -> Result<String> {
+        self.number += 1;
+        let call_id = "y".repeat(length);
+        let request = sip::options_request("TCP", self.stream.local_addr()?, self.to, self.number)
+            .replace("Call-ID: lab-", &format!("Call-ID: {call_id}-"));
+        match self.exchange(&request, limit)? {
+            Outcome::Answered(answer)
+                if sip::header(&answer, "Call-ID").is_some_and(|value| value.starts_with(&call_id)) =>
+            {
+                Ok(sip::header(&answer, "Server").unwrap_or_default().to_owned())
+            }
+            other => bail!("no whole answer but {other:?}"),
+        }
+    }
+
+    fn exchange(&mut self, request: &str, limit: Duration) -> Result<Outcome> {
         let end = Instant::now() + limit;
         if let Err(error) = self.stream.write_all(request.as_bytes()) {
             return ended(error.kind()).with_context(|| format!("send: {error}"));

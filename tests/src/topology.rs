@@ -156,6 +156,24 @@ impl Lab {
         [LAN, TO_PRIMARY, TO_BACKUP]
     }
 
+    /// A host 10.77.9.10 behind another router, on a link that takes no more than `mtu`, while its connections are begun
+    /// as on one of 1,500 bytes.
+    pub fn add_far_host(&mut self, mtu: u16) -> Result<Namespace> {
+        let hop = self.add_host("hop", 4)?;
+        let far = self.add_host("far", 5)?;
+        add_address(&hop, Ipv4Addr::new(10, 77, 4, 10))?;
+        hop.sysctl("ipv4/ip_forward", "1")?;
+        hop.ip(&format!("link add far mtu {mtu} type veth peer name far mtu {mtu} netns {}", far.name()))?;
+        for (host, own) in [(&hop, "10.77.9.1"), (&far, "10.77.9.10")] {
+            host.ip(&format!("address add {own}/24 dev far"))?;
+            host.ip("link set far up")?;
+            host.run(&["ethtool", "-K", "far", "tx", "off", "tso", "off", "gso", "off", "gro", "off"])?;
+        }
+        far.ip("route replace default via 10.77.9.1 dev far advmss 1460")?;
+        self.router.ip("route add 10.77.9.0/24 via 10.77.4.10")?;
+        Ok(far)
+    }
+
     /// Pulls a host's plug: the router's device loses its carrier, the host's processes keep running.
     pub fn unplug(&self, host: &Namespace) -> Result<()> {
         host.ip(&format!("link set {DEVICE} down")).map(drop)

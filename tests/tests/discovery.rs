@@ -177,6 +177,25 @@ fn a_shared_backup_is_discovered_by_packets_that_the_kernel_forwards() -> Result
     death_and_return(paris().shared(), "generic")
 }
 
+/// A question has to be rewritten for whom it goes to, and nothing is where the backup carries the target's address.
+#[test]
+fn a_question_passes_where_packets_go_by_mac_address_or_in_envelopes() -> Result<()> {
+    for steer in ["l2", "ipip"] {
+        let lab = Lab::new(Weight::Quick)?;
+        let _primary = Responder::start(&lab.primary, SocketAddrV4::new(PRIMARY, SIP), "primary")?;
+        let _backup = Responder::start(&lab.backup, SocketAddrV4::new(BACKUP, SIP), "backup")?;
+        let gatekeeper = Gatekeeper::start(&lab.backup, BACKUP)?;
+        let daemon = Daemon::start_with_redirect(&lab, &settings(&lab, paris().steered_by(steer)))?;
+        daemon.run(&["target", "disable", "paris"])?;
+        daemon.wait_serving("paris", "backup", SWITCH)?;
+        let neighbour = listen_at_router(&lab)?;
+        assert_eq!(discover(&lab, 40_001)?, None);
+        hear(&neighbour, 40_001)?;
+        assert_eq!((gatekeeper.asked(), daemon.counted("not-redirectable")?), (0, 1), "{steer}");
+    }
+    Ok(())
+}
+
 /// A veth in native mode, and a way on that takes no redirected frames.
 #[test]
 fn a_question_that_the_kernel_would_not_forward_passes() -> Result<()> {

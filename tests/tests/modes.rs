@@ -2,120 +2,27 @@
 //! phone with it, past the router's tables.
 
 use std::{
-    io::{Read as _, Write as _},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket},
-    time::{Duration, Instant},
+    net::{SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket},
+    time::Duration,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use failover_tests::{
     capture::Capture,
-    daemon::{Daemon, accept_redirects_at, binary},
-    kamailio::{Kamailio, Role},
+    carrier::{Carrier, both_families, open_envelopes},
+    daemon::binary,
     process,
-    settings::{Settings, Target},
+    settings::Target,
     sip,
-    tcp_client::{Outcome, TcpClient},
     topology::{BACKUP, BACKUP6, CALLERS, CALLERS6, DEVICE, Lab, PRIMARY, PRIMARY6, Weight},
 };
 
 const PARIS: SocketAddrV4 = SocketAddrV4::new(PRIMARY, 5060);
 const PARIS6: SocketAddrV6 = SocketAddrV6::new(PRIMARY6, 5060, 0, 0);
-/// The router's addresses on the way to the backup.
-const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 77, 3, 1);
-const ROUTER6: Ipv6Addr = Ipv6Addr::new(0xfd77, 0, 0, 3, 0, 0, 0, 1);
 const SWITCH: Duration = Duration::from_secs(3);
-const QUICK_PROBE: &str = r#"{ interval = "100ms", fast_interval = "20ms", timeout = "100ms", fall = 3, rise = 2, hold_down = "0s" }"#;
-
-/// How the target's packets get to the backup, whose host carries the target's addresses.
-struct Scene {
-    daemon: Daemon,
-    primaries: [Kamailio; 2],
-    _backups: [Kamailio; 4],
-    lab: Lab,
-}
-
-impl Scene {
-    fn new(target: Target) -> Result<Self> {
-        let lab = Lab::new(Weight::Quick)?;
-        lab.speak_ipv6()?;
-        carry(&lab)?;
-        if target.steer == "ipip" {
-            open_envelopes(&lab)?;
-        } else {
-            accept_redirects_at(&lab, &lab.backup)?;
-        }
-        for host in [&lab.phones, &lab.primary] {
-            accept_redirects_at(&lab, host)?;
-        }
-        let as_target = |role: Role| Role { name: "backup", ..role };
-        let primaries = [Kamailio::primary(&lab)?, Kamailio::start(&lab, &lab.primary, Role::PRIMARY6)?];
-        let backups = [
-            Kamailio::backup(&lab)?,
-            Kamailio::start(&lab, &lab.backup, Role::BACKUP6)?,
-            Kamailio::start(&lab, &lab.backup, as_target(Role::PRIMARY))?,
-            Kamailio::start(&lab, &lab.backup, as_target(Role::PRIMARY6))?,
-        ];
-        let daemon = Daemon::start(&lab, &Settings::empty(&lab).with(target).probe(QUICK_PROBE))?;
-        daemon.wait_all_up(SWITCH)?;
-        Ok(Self { daemon, primaries, _backups: backups, lab })
-    }
-
-    /// Both of its servers die; the backup serves.
-    fn primary_dies(&mut self) -> Result<()> {
-        for primary in &mut self.primaries {
-            primary.kill()?;
-        }
-        self.daemon.wait_serving("paris", "backup", SWITCH).map(drop)
-    }
-
-    /// Who answers a phone over UDP.
-    fn server(&self, target: impl Into<SocketAddr>) -> Result<String> {
-        let target = target.into();
-        let answer = self.lab.phones.enter(|| sip::options(target, Duration::from_secs(1)))?;
-        Ok(sip::header(&answer, "Server").unwrap_or_default().to_owned())
-    }
-
-    /// The same over TCP.
-    fn server_over_tcp(&self, target: impl Into<SocketAddr>) -> Result<String> {
-        let target = target.into();
-        match TcpClient::connect(&self.lab.phones, caller(target), target, SWITCH)?.options(SWITCH)? {
-            Outcome::Answered(answer) => Ok(sip::header(&answer, "Server").unwrap_or_default().to_owned()),
-            other => bail!("no answer but {other:?}"),
-        }
-    }
-}
-
-fn caller(target: SocketAddr) -> IpAddr {
-    if target.is_ipv4() { CALLERS.into() } else { CALLERS6.into() }
-}
-
-/// Puts the target's addresses on the loopback of the backup's host.
-fn carry(lab: &Lab) -> Result<()> {
-    lab.backup.ip(&format!("address add {PRIMARY}/32 dev lo"))?;
-    lab.backup.sysctl("ipv6/conf/lo/disable_ipv6", "0")?;
-    lab.backup.ip(&format!("-6 address add {PRIMARY6}/128 dev lo nodad")).map(drop)
-}
-
-/// The kernel here may have no tunnel device: the program that opens envelopes stands in for one.
-fn open_envelopes(lab: &Lab) -> Result<()> {
-    let mut command = lab.backup.command(binary()?);
-    command.args(["attach", "--decap", DEVICE, "--bpffs-dir"]).arg(lab.pin_dir(lab.backup.name()));
-    for router in [IpAddr::from(ROUTER), ROUTER6.into()] {
-        command.args(["--from", &router.to_string()]);
-    }
-    for target in [IpAddr::from(PRIMARY), PRIMARY6.into()] {
-        command.args(["--for", &target.to_string()]);
-    }
-    process::run(command).map(drop)
-}
-
-fn both_families(steer: &str) -> Target {
-    Target::new("paris", PRIMARY, BACKUP).dual_stack(PRIMARY6, BACKUP6).steered_by(steer)
-}
 
 fn death_and_return(steer: &str) -> Result<()> {
-    let mut scene = Scene::new(both_families(steer))?;
+    let mut scene = Carrier::new(both_families(steer))?;
     assert_eq!((scene.server(PARIS)?, scene.server_over_tcp(PARIS6)?), ("primary".into(), "primary".into()));
     scene.primary_dies()?;
     let capture = Capture::start(&scene.lab.phones, DEVICE, &scene.lab.dir().join("phones.pcapng"))?;
@@ -135,9 +42,7 @@ fn death_and_return(steer: &str) -> Result<()> {
     assert_eq!(captured.count(&format!("ipv6.addr == {BACKUP6} or ip.addr == {BACKUP}"))?, 0);
     assert_eq!(captured.bad_checksums()?, 0);
 
-    for primary in &mut scene.primaries {
-        primary.restart()?;
-    }
+    scene.primary_returns()?;
     scene.daemon.wait_serving("paris", "primary", SWITCH)?;
     assert_eq!((scene.server(PARIS)?, scene.server(PARIS6)?), ("primary".into(), "primary".into()));
     Ok(())
@@ -156,7 +61,7 @@ fn a_backup_that_is_reached_in_an_envelope_answers_as_the_target() -> Result<()>
 #[test]
 fn ipv4_reaches_a_backup_that_has_ipv6_alone() -> Result<()> {
     let target = Target::new("paris", PRIMARY, BACKUP).backup_alone_at(BACKUP6).steered_by("ipip");
-    let mut scene = Scene::new(target)?;
+    let mut scene = Carrier::new(target)?;
     scene.primary_dies()?;
     let capture = Capture::start(&scene.lab.backup, DEVICE, &scene.lab.dir().join("backup.pcapng"))?;
     for _ in 0..3 {
@@ -170,42 +75,22 @@ fn ipv4_reaches_a_backup_that_has_ipv6_alone() -> Result<()> {
     Ok(())
 }
 
-/// A request that no envelope has room for in one packet, whole after its sender was told so.
-fn large(target: SocketAddr, scene: &Scene) -> Result<()> {
-    const LONG: usize = 3000;
-    let mut stream = TcpClient::connect(&scene.lab.phones, caller(target), target, SWITCH)?.into_stream();
-    stream.set_read_timeout(Some(SWITCH))?;
-    let call_id = "y".repeat(LONG);
-    let request = sip::options_request("TCP", stream.local_addr()?, target, 1)
-        .replace("Call-ID: lab-", &format!("Call-ID: {call_id}-"));
-    stream.write_all(request.as_bytes())?;
-    let (mut answer, end) = (Vec::new(), Instant::now() + SWITCH);
-    while !answer.ends_with(b"\r\n\r\n") && Instant::now() < end {
-        let mut buffer = [0; 4096];
-        let length = stream.read(&mut buffer).context("the answer's next segment")?;
-        answer.extend_from_slice(&buffer[..length]);
-    }
-    let answer = String::from_utf8_lossy(&answer);
-    assert!(sip::header(&answer, "Call-ID").is_some_and(|value| value.starts_with(&call_id)), "{answer}");
-    assert_eq!(sip::header(&answer, "Server"), Some("backup"));
-    Ok(())
-}
-
 #[test]
 fn a_tcp_sender_learns_how_much_an_envelope_carries() -> Result<()> {
-    let mut scene = Scene::new(both_families("ipip"))?;
+    let mut scene = Carrier::new(both_families("ipip"))?;
     scene.primary_dies()?;
-    large(PARIS.into(), &scene)?;
+    // What no envelope has room for in one packet.
+    assert_eq!(scene.connect(PARIS)?.large(3000, SWITCH)?, "backup");
     let told = scene.daemon.counted("sender-told")?;
     assert!(told >= 1, "{}", scene.daemon.json(&["stats"])?);
-    large(PARIS6.into(), &scene)?;
+    assert_eq!(scene.connect(PARIS6)?.large(3000, SWITCH)?, "backup");
     assert!(scene.daemon.counted("sender-told")? > told, "{}", scene.daemon.json(&["stats"])?);
     Ok(())
 }
 
 /// 3,000 bytes over UDP: fragments that fill the phone's own MTU, until it hears that they are too large.
 fn fragments(steer: &str) -> Result<()> {
-    let mut scene = Scene::new(both_families(steer))?;
+    let mut scene = Carrier::new(both_families(steer))?;
     scene.primary_dies()?;
     for (own, target) in [
         (SocketAddr::from((CALLERS, 5062)), SocketAddr::from(PARIS)),

@@ -2,24 +2,22 @@
 //! path that is narrower than both of its ends believe.
 
 use std::{
-    io::{Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use failover_tests::{
     capture::Capture,
     daemon::{Daemon, accept_redirects},
     kamailio::Kamailio,
-    netns::Namespace,
     process,
     responder::Responder,
     settings::{Settings, Target},
     sip,
     stream::phone,
     tcp_client::TcpClient,
-    topology::{BACKUP, CALLERS, DEVICE, Lab, PRIMARY, Weight, add_address},
+    topology::{BACKUP, CALLERS, DEVICE, Lab, PRIMARY, Weight},
 };
 
 const PARIS: SocketAddrV4 = SocketAddrV4::new(PRIMARY, 5060);
@@ -111,30 +109,13 @@ fn a_phone_is_told_that_nobody_listens_at_the_backup() -> Result<()> {
     Ok(())
 }
 
-/// A phone behind a link of 600 bytes, which neither it nor the backup knows of.
-fn behind_a_narrow_link(lab: &mut Lab) -> Result<Namespace> {
-    let hop = lab.add_host("hop", 4)?;
-    let far = lab.add_host("far", 5)?;
-    add_address(&hop, Ipv4Addr::new(10, 77, 4, 10))?;
-    hop.sysctl("ipv4/ip_forward", "1")?;
-    hop.ip(&format!("link add narrow mtu 600 type veth peer name narrow mtu 600 netns {}", far.name()))?;
-    for (host, own) in [(&hop, "10.77.9.1"), (&far, "10.77.9.10")] {
-        host.ip(&format!("address add {own}/24 dev narrow"))?;
-        host.ip("link set narrow up")?;
-        host.run(&["ethtool", "-K", "narrow", "tx", "off", "tso", "off", "gso", "off", "gro", "off"])?;
-    }
-    far.ip("route replace default via 10.77.9.1 dev narrow advmss 1460")?;
-    lab.router.ip("route add 10.77.9.0/24 via 10.77.4.10")?;
-    Ok(far)
-}
-
 /// The backup's segments are too large for the way to the phone; what the hop says about them must reach it, in terms
 /// of the connection that it has.
 #[test]
 fn path_mtu_discovery_works_through_a_steered_connection() -> Result<()> {
-    const LONG: usize = 3000;
     let mut lab = Lab::new(Weight::Quick)?;
-    let far = behind_a_narrow_link(&mut lab)?;
+    // Which neither the phone nor the backup knows of.
+    let far = lab.add_far_host(600)?;
     let _primary = Kamailio::primary(&lab)?;
     let _backup = Kamailio::backup(&lab)?;
     let mut settings = Settings::standard(&lab).probe(ONCE);
@@ -143,21 +124,8 @@ fn path_mtu_discovery_works_through_a_steered_connection() -> Result<()> {
     daemon.run(&["target", "disable", "paris"])?;
     daemon.wait_serving("paris", "backup", SWITCH)?;
 
-    let mut stream = TcpClient::connect(&far, Ipv4Addr::new(10, 77, 9, 10), PARIS, SWITCH)?.into_stream();
-    stream.set_read_timeout(Some(SWITCH))?;
-    let call_id = "y".repeat(LONG);
-    let request = sip::options_request("TCP", stream.local_addr()?, PARIS, 1)
-        .replace("Call-ID: lab-", &format!("Call-ID: {call_id}-"));
-    stream.write_all(request.as_bytes())?;
-    let (mut answer, end) = (Vec::new(), Instant::now() + SWITCH);
-    while !answer.ends_with(b"\r\n\r\n") && Instant::now() < end {
-        let mut buffer = [0; 4096];
-        let length = stream.read(&mut buffer).context("the answer's next segment")?;
-        answer.extend_from_slice(&buffer[..length]);
-    }
-    let answer = String::from_utf8_lossy(&answer);
-    assert!(sip::header(&answer, "Call-ID").is_some_and(|value| value.starts_with(&call_id)), "{answer}");
-    assert_eq!(sip::header(&answer, "Server"), Some("backup"));
+    let mut phone = TcpClient::connect(&far, Ipv4Addr::new(10, 77, 9, 10), PARIS, SWITCH)?;
+    assert_eq!(phone.large(3000, SWITCH)?, "backup");
     assert!(daemon.counted("icmp-translated")? >= 1, "{}", daemon.json(&["stats"])?);
     Ok(())
 }

@@ -53,17 +53,22 @@ impl Scene {
     }
 }
 
+fn paris() -> Target {
+    Target::new("paris", PRIMARY, BACKUP)
+}
+
 fn at(calls: &mut Calls, second: u64) -> Result<()> {
     calls.wait_until(Duration::from_secs(second))
 }
 
-/// One minute of calls; the primary dies at 10 s and is back at 30 s.
+/// One minute of calls; the primary dies at 10 s and is back at 30 s. `failback` is the event that says so.
 fn death(
     how: &str,
+    (target, failback): (Target, &str),
     dies: impl FnOnce(&mut Scene) -> Result<()>,
     returns: impl FnOnce(&mut Scene) -> Result<()>,
 ) -> Result<()> {
-    let mut scene = Scene::new(Settings::standard)?;
+    let mut scene = Scene::new(|lab| Settings::empty(lab).with(target))?;
     let capture = scene.capture()?;
     let mut calls = Load::new(100, 60).start(&scene.lab)?;
     at(&mut calls, 10)?;
@@ -78,7 +83,7 @@ fn death(
     let captured = capture.stop()?;
     let verdict = judge(&captured, CALLERS, death)?;
     let steered = scene.delay("steering-began", None, death)?;
-    let failback = scene.delay("serving", Some("primary"), back)?;
+    let failback = scene.delay(failback, Some("primary"), back)?;
     println!("primary {how}: {report}");
     println!(
         "  first packet steered {steered:.1?} after the death; primary serves {failback:.1?} after its return"
@@ -119,18 +124,23 @@ fn clean(captured: &Captured) -> Result<()> {
 
 #[test]
 fn the_primary_is_killed_and_returns() -> Result<()> {
-    death("killed", |scene| scene.primary.kill(), |scene| scene.primary.restart())
+    death(
+        "killed",
+        (paris().default_failback(), "draining"),
+        |scene| scene.primary.kill(),
+        |scene| scene.primary.restart(),
+    )
 }
 
 #[test]
 fn the_primary_freezes_and_thaws() -> Result<()> {
-    death("frozen", |scene| scene.primary.stop(), |scene| scene.primary.cont())
+    death("frozen", (paris(), "serving"), |scene| scene.primary.stop(), |scene| scene.primary.cont())
 }
 
 #[test]
 fn the_primary_loses_its_link_and_gets_it_back() -> Result<()> {
     let plug = |scene: &mut Scene| scene.lab.plug(&scene.lab.primary, 2);
-    death("unplugged", |scene| scene.lab.unplug(&scene.lab.primary), plug)
+    death("unplugged", (paris(), "serving"), |scene| scene.lab.unplug(&scene.lab.primary), plug)
 }
 
 #[test]
@@ -222,7 +232,7 @@ fn the_daemon_is_killed_and_returns_while_the_backup_serves() -> Result<()> {
 /// What the phones see of a backup that may serve others too: its packets are known by what the phones asked before.
 #[test]
 fn phones_and_a_backup_that_is_not_dedicated() -> Result<()> {
-    let shared = |lab: &Lab| Settings::empty(lab).with(Target::new("paris", PRIMARY, BACKUP).shared());
+    let shared = |lab: &Lab| Settings::empty(lab).with(paris().shared());
     let mut scene = Scene::new(shared)?;
     let capture = scene.capture()?;
     let mut calls = Load::new(100, 20).start(&scene.lab)?;

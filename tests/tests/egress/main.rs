@@ -4,12 +4,11 @@
 mod kernel;
 
 use std::{
-    io::{Read as _, Write as _},
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use failover_tests::{
     capture::Capture,
     daemon::Daemon,
@@ -50,17 +49,12 @@ fn offload(host: &Namespace, device: &str) -> Result<()> {
 
 /// Who answers over UDP.
 fn over_udp(host: &Namespace) -> Result<String> {
-    let answer = host.enter(|| sip::options(PARIS, Duration::from_secs(1)))?;
-    Ok(sip::header(&answer, "Server").unwrap_or_default().to_owned())
+    host.enter(|| sip::server(PARIS, Duration::from_secs(1)))
 }
 
 /// Who answers over TCP.
 fn over_tcp(host: &Namespace, from: Ipv4Addr) -> Result<String> {
-    let mut client = TcpClient::connect(host, from, PARIS, SWITCH)?;
-    match client.options(SWITCH)? {
-        Outcome::Answered(answer) => Ok(sip::header(&answer, "Server").unwrap_or_default().to_owned()),
-        other => bail!("no answer but {other:?}"),
-    }
+    TcpClient::connect(host, from, PARIS, SWITCH)?.server(SWITCH)
 }
 
 /// Sends a request of `length` bytes and more, which its answer repeats; who answered.
@@ -80,21 +74,7 @@ fn large_over_udp(host: &Namespace, from: SocketAddrV4, length: usize) -> Result
 
 /// The same over TCP, in as many segments as it takes.
 fn large_over_tcp(host: &Namespace, from: Ipv4Addr, length: usize) -> Result<String> {
-    let mut stream = TcpClient::connect(host, from, PARIS, SWITCH)?.into_stream();
-    stream.set_read_timeout(Some(SWITCH))?;
-    let call_id = "y".repeat(length);
-    let request = sip::options_request("TCP", stream.local_addr()?, PARIS, 1)
-        .replace("Call-ID: lab-", &format!("Call-ID: {call_id}-"));
-    stream.write_all(request.as_bytes())?;
-    let (mut answer, end) = (Vec::new(), Instant::now() + SWITCH);
-    while !answer.ends_with(b"\r\n\r\n") && Instant::now() < end {
-        let mut buffer = [0; 4096];
-        let length = stream.read(&mut buffer).context("the answer's next segment")?;
-        answer.extend_from_slice(&buffer[..length]);
-    }
-    let answer = String::from_utf8_lossy(&answer);
-    assert!(sip::header(&answer, "Call-ID").is_some_and(|value| value.starts_with(&call_id)), "{answer}");
-    Ok(sip::header(&answer, "Server").unwrap_or_default().to_owned())
+    TcpClient::connect(host, from, PARIS, SWITCH)?.large(length, SWITCH)
 }
 
 fn disable(daemon: &Daemon) -> Result<()> {
@@ -233,30 +213,14 @@ fn probes_find_the_primary_whoever_serves() -> Result<()> {
     Ok(())
 }
 
-/// A phone behind another router, which finishes what the router's device leaves undone.
-fn far_phone(lab: &mut Lab) -> Result<Namespace> {
-    let hop = lab.add_host("hop", 4)?;
-    let far = lab.add_host("far", 5)?;
-    add_address(&hop, Ipv4Addr::new(10, 77, 4, 10))?;
-    hop.sysctl("ipv4/ip_forward", "1")?;
-    hop.ip(&format!("link add far type veth peer name far netns {}", far.name()))?;
-    for (host, own) in [(&hop, "10.77.9.1"), (&far, "10.77.9.10")] {
-        host.ip(&format!("address add {own}/24 dev far"))?;
-        host.ip("link set far up")?;
-        host.run(&["ethtool", "-K", "far", "tx", "off", "tso", "off", "gso", "off", "gro", "off"])?;
-    }
-    far.ip("route replace default via 10.77.9.1 dev far")?;
-    lab.router.ip("route add 10.77.9.0/24 via 10.77.4.10")?;
-    offload(&lab.router, "srv4")?;
-    Ok(far)
-}
-
 #[test]
 fn a_backup_on_the_router_answers_under_the_targets_address() -> Result<()> {
     let own = Ipv4Addr::new(10, 77, 77, 1);
     for kernel in [false, true] {
         let mut lab = Lab::new(Weight::Quick)?;
-        let far = far_phone(&mut lab)?;
+        // Behind another router, which finishes what the router's device leaves undone.
+        let far = lab.add_far_host(1500)?;
+        offload(&lab.router, "srv4")?;
         lab.router.ip(&format!("address add {own}/32 dev lo"))?;
         let _primary = Kamailio::primary(&lab)?;
         let _backup = stand_in(&lab, &lab.router, own)?;

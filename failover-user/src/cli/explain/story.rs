@@ -80,16 +80,46 @@ fn service(answer: &Answer) -> Option<String> {
 fn decision(answer: &Answer) -> Option<String> {
     let now = Availability(answer.trace.knows(Trace::AVAILABILITY).then_some(answer.trace.availability)?);
     let who = match now.serving() {
+        _ if answer.trace.knows(Trace::DRAINS) => drains(answer, now),
         0 => "the primary serves".to_owned(),
         Availability::NOBODY => "nobody may serve".to_owned(),
-        // Of a packet from a backup, the name is that backup's.
-        n if answer.trace.knows(Trace::BACKUP) => format!("backup number {n} serves"),
-        n => match &answer.backup {
-            Some(name) => format!("backup {name} serves"),
-            None => format!("backup number {n} serves"),
-        },
+        n => format!("{} serves", backup(answer, n)),
     };
     Some(format!("{who} (generation {})", now.generation()))
+}
+
+fn backup(answer: &Answer, number: u8) -> String {
+    match &answer.backup {
+        // Of a packet from a backup, the name is that backup's.
+        Some(name) if !answer.trace.knows(Trace::BACKUP) => format!("backup {name}"),
+        _ => format!("backup number {number}"),
+    }
+}
+
+/// Who gets what is new, who keeps what began there, and which of the two this packet is.
+fn drains(answer: &Answer, now: Availability) -> String {
+    let trace = &answer.trace;
+    let back = now.serving() == 0;
+    let both = if back {
+        let keeper = backup(answer, now.keeper().saturating_sub(1));
+        format!("draining: the primary serves, and {keeper} keeps what began there")
+    } else {
+        let new = backup(answer, now.serving());
+        format!("draining: {new} gets what is new, and the primary keeps what it has")
+    };
+    // An error is about what the quoted packet belongs to.
+    let call = trace.knows(Trace::CALL);
+    let kind = match (trace.knows(Trace::BEGINS), trace.knows(Trace::BEGAN_AT_BACKUP)) {
+        (true, _) if call => "a request for something new",
+        (true, _) => "a new connection",
+        (_, true) if call => "of a call that began at the backup",
+        (_, true) => "a connection that began at the backup",
+        _ if call || trace.protocol == key::TCP || trace.knows(Trace::QUOTE) => {
+            "nothing that is known to have begun at the backup"
+        }
+        _ => "neither TCP nor a call that can be read, and goes to the primary",
+    };
+    format!("{both}; this is {kind}")
 }
 
 fn way_back(answer: &Answer) -> Option<String> {

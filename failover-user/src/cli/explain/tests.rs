@@ -223,6 +223,49 @@ fn a_steered_packet_is_told_stage_by_stage() {
 }
 
 #[test]
+fn a_target_that_drains_says_who_keeps_what_and_why_this_packet_goes_where_it_goes() {
+    let decision = |availability: Availability, known, protocol, backup: Option<&str>| {
+        let mut answer = steered();
+        answer.trace.availability = availability.0;
+        answer.trace.known |= Trace::DRAINS | known;
+        answer.trace.protocol = protocol;
+        answer.backup = backup.map(str::to_owned);
+        let json = serde_json::to_value(packet(&invite(), &lan0(), answer)).expect("JSON");
+        let stages = json["stages"].as_array().expect("stages");
+        let rewrite = stages.iter().find(|stage| stage["stage"] == "rewrite").expect("a rewrite");
+        assert_eq!(
+            rewrite["finding"], "destination becomes 198.51.100.7:5060",
+            "draining is no way to steer"
+        );
+        let stage = stages.iter().find(|stage| stage["stage"] == "decision").expect("a decision");
+        stage["finding"].as_str().expect("words").to_owned()
+    };
+    let back = Availability::new(0, 0b11, 7).kept_by(2);
+    let away = Availability::new(1, 0b11, 7).kept_by(1);
+    let to_primary = "draining: the primary serves, and backup nsp-1 keeps what began there";
+    let to_backup = "draining: backup nsp-1 gets what is new, and the primary keeps what it has";
+    for (now, both) in [(back, to_primary), (away, to_backup)] {
+        for (known, protocol, this) in [
+            (Trace::BEGINS, 6, "a new connection"),
+            (Trace::BEGAN_AT_BACKUP, 6, "a connection that began at the backup"),
+            (0, 6, "nothing that is known to have begun at the backup"),
+            (Trace::QUOTE, 1, "nothing that is known to have begun at the backup"),
+            (Trace::CALL | Trace::BEGINS, 17, "a request for something new"),
+            (Trace::CALL | Trace::BEGAN_AT_BACKUP, 17, "of a call that began at the backup"),
+            (Trace::CALL, 17, "nothing that is known to have begun at the backup"),
+            (0, 17, "neither TCP nor a call that can be read, and goes to the primary"),
+        ] {
+            let said = decision(now, known, protocol, Some("nsp-1"));
+            assert_eq!(said, format!("{both}; this is {this} (generation 7)"));
+        }
+    }
+    let unnamed = decision(back, Trace::BEGINS, 6, None);
+    assert!(unnamed.contains("backup number 1 keeps"), "{unnamed}");
+    let impossible = decision(Availability::new(0, 0, 7), Trace::BEGINS, 6, None);
+    assert!(impossible.contains("backup number 0 keeps"), "{impossible}");
+}
+
+#[test]
 fn json_has_every_field_and_null_for_what_is_unknown() {
     let before = invite();
     let blank = Answer {

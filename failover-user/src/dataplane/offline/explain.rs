@@ -68,7 +68,7 @@ pub struct Answer {
     pub target: Option<String>,
     /// The service that was asked: `sip/udp of target paris`.
     pub service: Option<String>,
-    /// The backup that serves, or that the packet is from.
+    /// The backup that serves, or keeps what began there, or that the packet is from.
     pub backup: Option<String>,
     /// The device that the FIB named.
     pub egress: Option<String>,
@@ -181,8 +181,12 @@ impl Twin {
             return all.find(|(target, backup)| known(target, backup)).map(|(_, backup)| name(backup));
         }
         let target = trace.knows(Trace::SERVICE).then(|| self.by_id(trace.service_target))??;
-        let serving = usize::from(Availability(trace.availability).serving());
-        target.backups.get(serving.checked_sub(1)?).map(name)
+        let now = Availability(trace.availability);
+        let number = match now.serving() {
+            0 => usize::from(now.keeper()).checked_sub(1)?,
+            n => usize::from(n),
+        };
+        target.backups.get(number.checked_sub(1)?).map(name)
     }
 }
 
