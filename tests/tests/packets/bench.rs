@@ -246,9 +246,14 @@ impl Bench {
         Ok(HashMap::try_from(self.pinned(names::FRAGMENTS)?)?)
     }
 
-    fn pinned(&self, name: &str) -> Result<Map> {
-        let path = self.pins.join(format!("v{}", names::ABI_VERSION)).join("maps").join(name);
-        Ok(Map::from_map_data(MapData::from_pin(&path).context("open a pinned map")?)?)
+    /// Where a map is pinned.
+    pub fn pin(&self, name: &str) -> PathBuf {
+        self.pins.join(format!("v{}", names::ABI_VERSION)).join("maps").join(name)
+    }
+
+    /// A map of the program's.
+    pub fn pinned(&self, name: &str) -> Result<Map> {
+        Ok(Map::from_map_data(MapData::from_pin(self.pin(name)).context("open a pinned map")?)?)
     }
 }
 

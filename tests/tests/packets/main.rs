@@ -21,6 +21,7 @@ mod model;
 mod network;
 mod observed;
 mod returning;
+mod room;
 mod shapes;
 mod six;
 mod steering;
