@@ -67,9 +67,14 @@ fn six(packet: &mut Packet, feed: &Feed, host: [u16; 2]) -> Result<Family, OutOf
     const SOURCE: usize = FROM_NEXT_HEADER + 2;
     const DESTINATION: usize = SOURCE + 16;
     packet.write(FROM_NEXT_HEADER, [feed.ttl])?;
-    packet.write(SOURCE, feed.source)?;
-    packet.write(DESTINATION, feed.destination)?;
-    packet.write(if feed.returns == 0 { DESTINATION } else { DESTINATION + 16 } - 4, host)?;
+    // Who is rewritten is whole again; of the phone's address the rest never changes.
+    if feed.returns == 0 {
+        packet.write(SOURCE + 12, host)?;
+        packet.write(DESTINATION, feed.destination)?;
+    } else {
+        packet.write(SOURCE, feed.source)?;
+        packet.write(DESTINATION + 12, host)?;
+    }
     packet.write(DESTINATION + 16, feed.ports)?;
     Ok(Family::V6)
 }
