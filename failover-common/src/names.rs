@@ -101,7 +101,9 @@ pub const PROBING: u32 = 1;
 pub const NEXT_HOPS: &str = "NEXT_HOPS";
 /// The read-only global that is one less than there are of them.
 pub const NEXT_HOP_MASK: &str = "NEXT_HOP_MASK";
-/// The least slots that there may be, 48 bytes each: a power of two.
+/// Bytes of such a slot.
+pub const NEXT_HOP_BYTES: usize = 64;
+/// The least slots that there may be: a power of two.
 pub const LEAST_NEXT_HOPS: u32 = 1024;
 /// The most, for as long as no CPU is short of memory.
 pub const MOST_NEXT_HOPS: u32 = 65_536;

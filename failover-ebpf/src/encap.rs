@@ -26,7 +26,9 @@ use failover_common::{
 
 use crate::{
     forward::{self, Hop, Question},
-    fragment, hook, maps, observe,
+    fragment, hook,
+    hop::NextHop,
+    maps, observe,
     packet::{OutOfBounds, Packet},
     parse::{
         Family, eth,
@@ -49,7 +51,9 @@ const DSCP: u8 = 0xfc;
 /// Delivers the packet whose visit came to [`End::DELIVER`].
 #[inline(always)]
 pub fn deliver(packet: &mut Packet) -> End {
-    End::from_bits(xdp_deliver(packet.context().cast()))
+    let end = End::from_bits(xdp_deliver(packet.context().cast()));
+    // Said here, where the stage has given its stack back.
+    if end.reason() == Reason::TooBig as u32 { tell::too_big(packet) } else { end }
 }
 
 /// As [`deliver`], and one of those that the verifier goes through by themselves ([`crate::apart`]).
@@ -121,12 +125,7 @@ fn send(packet: &mut Packet, ip: &'static Ip, wish: &'static Wish, ports: [u16; 
     if hook::kernel_forwards() {
         return Err(pass(Reason::NotRedirectable));
     }
-    let (to, l2) = (wish.change.address, wish.steer == u32::from(Server::L2));
-    let envelope = match (l2, to.is_v4()) {
-        (true, _) => 0,
-        (_, true) => ipv4::LEN,
-        (_, false) => ipv6::LEN,
-    };
+    let (to, l2, envelope) = (wish.change.address, is_l2(wish), envelope(wish));
     let question = Question {
         from: if l2 { Some(ip.source) } else { None },
         to,
@@ -135,23 +134,40 @@ fn send(packet: &mut Packet, ip: &'static Ip, wish: &'static Wish, ports: [u16; 
         // The length of an IP packet has 16 bits.
         total_len: (ip.total_len + envelope).min(usize::from(u16::MAX)),
     };
-    let hop = forward::find(packet, ip, &question);
-    match hop {
+    let hop = match forward::find(packet, ip, &question) {
         Hop::Nowhere => return Err(pass(Reason::NoRoute)),
-        Hop::TooNarrow => return Err(tell::too_big(packet, ip, wish, envelope)),
-        _ if l2 && !forward::on_link(to) => return Err(pass(Reason::NotOnLink)),
-        Hop::Redirect if !ip.hop_by_hop => {}
-        Hop::Redirect | Hop::Kernel => return Err(pass(Reason::NotRedirectable)),
-    }
-    observe::before(packet, wish.target, || maps::fib().map_or(0, |fib| fib.ifindex));
+        Hop::TooNarrow => return Err(pass(Reason::TooBig)),
+        Hop::Redirect(hop) if l2 && !hop.is_on_link() => return Err(pass(Reason::NotOnLink)),
+        Hop::Redirect(hop) => hop,
+        Hop::Kernel if l2 && !maps::fib().is_some_and(|fib| forward::on_link(fib, to)) => {
+            return Err(pass(Reason::NotOnLink));
+        }
+        Hop::Kernel => return Err(pass(Reason::NotRedirectable)),
+    };
+    observe::before(packet, wish.target, || hop.egress);
     let written = if l2 {
-        addresses(packet).and_then(|()| hop_further(packet, ip, ip.offset))
+        addresses(packet, hop).and_then(|()| hop_further(packet, ip, ip.offset))
     } else {
         packet.grow(envelope).map_err(|OutOfBounds| pass(Reason::NotRedirectable))?;
-        wrap(packet, ip, &question, envelope)
+        wrap(packet, ip, &question, envelope, hop)
     };
     written.map_err(|OutOfBounds| End::drop(Reason::HalfWritten, wish.target))?;
     Ok(End::redirect(Reason::Steered, wish.target))
+}
+
+#[inline(always)]
+const fn is_l2(wish: &Wish) -> bool {
+    wish.steer == Server::L2 as u32
+}
+
+/// Bytes that are added for what is wanted.
+#[inline(always)]
+pub const fn envelope(wish: &Wish) -> usize {
+    match (is_l2(wish), wish.change.address.is_v4()) {
+        (true, _) => 0,
+        (_, true) => ipv4::LEN,
+        (_, false) => ipv6::LEN,
+    }
 }
 
 /// The number of a packet inside of another one.
@@ -186,16 +202,22 @@ fn label(ip: &Ip, ports: [u16; 2]) -> u32 {
 
 /// Writes everything before the inner packet, which has `envelope` bytes before it by now, and its TTL.
 #[inline(always)]
-fn wrap(packet: &mut Packet, ip: &Ip, question: &Question, envelope: usize) -> Result<(), OutOfBounds> {
+fn wrap(
+    packet: &mut Packet,
+    ip: &Ip,
+    question: &Question,
+    envelope: usize,
+    hop: &NextHop,
+) -> Result<(), OutOfBounds> {
     hop_further(packet, ip, ip.offset + envelope)?;
     let family = if question.to.is_v4() { Family::V4 } else { Family::V6 };
     link_layer(packet, ip.offset, envelope, family)?;
-    addresses(packet)?;
+    addresses(packet, hop)?;
     let header = Header {
         flow: question.flow,
         length: question.total_len,
         protocol: question.protocol,
-        source: maps::fib().ok_or(OutOfBounds)?.source(),
+        source: hop.source,
         destination: as_header(question.to),
     };
     header.write(packet, ip.offset, family)
@@ -269,12 +291,11 @@ pub fn link_layer(packet: &mut Packet, end: usize, grown: usize, family: Family)
     packet.write(THIRD, [ethertype])
 }
 
-/// The MAC addresses that the FIB has named.
+/// The MAC addresses of the way to the next hop.
 #[inline(always)]
-pub fn addresses(packet: &mut Packet) -> Result<(), OutOfBounds> {
-    let fib = maps::fib().ok_or(OutOfBounds)?;
-    packet.write(eth::DESTINATION, fib.destination_mac)?;
-    packet.write(eth::SOURCE, fib.source_mac)
+pub fn addresses(packet: &mut Packet, hop: &NextHop) -> Result<(), OutOfBounds> {
+    packet.write(eth::DESTINATION, hop.destination_mac)?;
+    packet.write(eth::SOURCE, hop.source_mac)
 }
 
 /// One hop further, of the packet whose header is at `at` by now.

@@ -143,7 +143,7 @@ fn route(
         && takes(ip, ingress, fib.ifindex)
         && maps::redirect(fib.ifindex, scattered)
     {
-        hop.keep(destination, ingress, stamp, fib);
+        hop.keep(destination, ingress, stamp, fib, false);
         return Ok(Some(hop));
     }
     Ok(None)
@@ -282,11 +282,10 @@ pub struct Question {
 }
 
 /// What the FIB says to a [`Question`].
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Hop {
-    /// It can be redirected, by the device and with the MAC addresses in [`maps::fib`].
-    Redirect,
-    /// It can not; if anyone, the kernel can forward it.
+    /// It can be redirected there.
+    Redirect(&'static NextHop),
+    /// It can not; if anyone, the kernel can forward it, by the way that is in [`maps::fib`].
     Kernel,
     /// It is larger than [`Fib::mtu`] now says.
     TooNarrow,
@@ -294,27 +293,32 @@ pub enum Hop {
     Nowhere,
 }
 
-/// Asks the FIB for a packet that is not rewritten, of the one that came with `ip`.
+/// Finds the way of a packet that is not rewritten, of the one that came with `ip`; if it can be redirected, that is
+/// prepared.
 #[inline(always)]
 pub fn find(packet: &Packet, ip: &Ip, question: &Question) -> Hop {
+    let (ingress, to) = (packet.ingress(), question.to);
+    let Some(hop) = hop::slot(to) else { return Hop::Nowhere };
+    let (stamp, source) = (Stamp::now(), question.from.is_none());
+    let scattered = packet.is_scattered(ip.offset + ip.total_len);
+    if hop.is_known(to, ingress, stamp, question.total_len)
+        && (!source || hop.has_source())
+        && takes(ip, ingress, hop.egress)
+        && maps::redirect(hop.egress, scattered)
+    {
+        trace::egress(KNOWN, hop.egress);
+        return Hop::Redirect(hop);
+    }
     let Some(fib) = maps::fib() else { return Hop::Nowhere };
-    let (family, version) = if question.to.is_v4() { (Family::V4, AF_INET) } else { (Family::V6, AF_INET6) };
-    fib.family = version;
-    fib.protocol = question.protocol;
-    (fib.source_port, fib.destination_port) = ([0; 2], [0; 2]);
-    fib.total_len = question.total_len as u16;
-    fib.ifindex = packet.ingress();
-    fib.flow = question.flow;
-    fib.source = question.from.map_or([0; 4], |from| words(family, from));
-    fib.destination = words(family, question.to);
-    let flags = if question.from.is_none() { BPF_FIB_LOOKUP_SRC } else { 0 };
-    let answer = look_up(packet, fib, flags);
+    let answer = put(packet, fib, question);
     trace::egress(answer, fib.ifindex);
     match u32::try_from(answer).unwrap_or(u32::MAX) {
         BPF_FIB_LKUP_RET_SUCCESS => {
-            let scattered = packet.is_scattered(ip.offset + ip.total_len);
-            let retag = ip.tagged && fib.ifindex != packet.ingress();
-            if !retag && maps::redirect(fib.ifindex, scattered) { Hop::Redirect } else { Hop::Kernel }
+            if !takes(ip, ingress, fib.ifindex) || !maps::redirect(fib.ifindex, scattered) {
+                return Hop::Kernel;
+            }
+            hop.keep(to, ingress, stamp, fib, source);
+            Hop::Redirect(hop)
         }
         BPF_FIB_LKUP_RET_FRAG_NEEDED => Hop::TooNarrow,
         BPF_FIB_LKUP_RET_NO_NEIGH | BPF_FIB_LKUP_RET_NOT_FWDED | BPF_FIB_LKUP_RET_UNSUPP_LWT => Hop::Kernel,
@@ -322,9 +326,28 @@ pub fn find(packet: &Packet, ip: &Ip, question: &Question) -> Hop {
     }
 }
 
-/// Whether the FIB has just named `to` itself as the next hop, and not a router on the way.
+/// Asks the FIB.
 #[inline(always)]
-pub fn on_link(to: Address) -> bool {
-    let family = if to.is_v4() { Family::V4 } else { Family::V6 };
-    maps::fib().is_some_and(|fib| fib.destination == words(family, to))
+fn put(packet: &Packet, fib: &mut Fib, question: &Question) -> i32 {
+    let family = family(question.to);
+    fib.family = if family == Family::V4 { AF_INET } else { AF_INET6 };
+    fib.protocol = question.protocol;
+    (fib.source_port, fib.destination_port) = ([0; 2], [0; 2]);
+    fib.total_len = question.total_len as u16;
+    fib.ifindex = packet.ingress();
+    fib.flow = question.flow;
+    fib.source = question.from.map_or([0; 4], |from| words(family, from));
+    fib.destination = words(family, question.to);
+    look_up(packet, fib, if question.from.is_none() { BPF_FIB_LOOKUP_SRC } else { 0 })
+}
+
+/// Whether the FIB has named `to` itself as the next hop, and not a router on the way.
+#[inline(always)]
+pub fn on_link(fib: &Fib, to: Address) -> bool {
+    fib.destination == words(family(to), to)
+}
+
+#[inline(always)]
+const fn family(address: Address) -> Family {
+    if address.is_v4() { Family::V4 } else { Family::V6 }
 }

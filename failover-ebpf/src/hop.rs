@@ -5,14 +5,20 @@ use core::ptr;
 
 use failover_common::names::LEAST_NEXT_HOPS;
 
-use crate::{flows::now_seconds, maps, parse::ip::Address};
+use crate::{
+    flows::now_seconds,
+    forward::{Fib, on_link},
+    maps,
+    parse::ip::Address,
+};
 
 /// One less than there are slots on each CPU, a power of two; a host has one of them, by its address. Set by the loader,
 /// before the verifier looks at it.
 #[unsafe(no_mangle)]
 static NEXT_HOP_MASK: u32 = LEAST_NEXT_HOPS - 1;
 
-/// How packets that come in by one device get to one host.
+/// How packets that come in by one device get to one host, whatever is done with them on the way: what only some of them
+/// ask is in [`NextHop::notes`].
 #[repr(C)]
 pub struct NextHop {
     destination: [u32; 4],
@@ -21,12 +27,18 @@ pub struct NextHop {
     /// The device by which they leave, which takes redirected frames.
     pub egress: u32,
     /// The largest packet that this way takes.
-    mtu: u32,
+    mtu: u16,
+    /// Bits: [`Self::ON_LINK`], [`Self::SOURCE`].
+    notes: u16,
     /// Of the next hop, as 16-bit words of the frame.
     pub destination_mac: [u16; 3],
     /// Of the egress device, the same.
     pub source_mac: [u16; 3],
+    /// With [`Self::SOURCE`]: the router's own address on this way, as the FIB has it.
+    pub source: [u32; 4],
 }
+
+const _: () = assert!(size_of::<NextHop>() == failover_common::names::NEXT_HOP_BYTES);
 
 /// For how long a next hop is good.
 #[repr(C)]
@@ -59,6 +71,11 @@ pub fn slot(destination: Address) -> Option<&'static mut NextHop> {
 }
 
 impl NextHop {
+    /// It is the host itself, and not a router on the way.
+    const ON_LINK: u16 = 1;
+    /// The FIB was asked for the router's own address.
+    const SOURCE: u16 = 2;
+
     /// Whether it is this host's, and good for a packet of `len` bytes.
     #[inline(always)]
     pub fn is_known(&self, destination: Address, ingress: u32, stamp: Stamp, len: usize) -> bool {
@@ -69,15 +86,32 @@ impl NextHop {
             && len <= self.mtu as usize
     }
 
-    /// Keeps it.
+    /// Whether it is the host itself.
     #[inline(always)]
-    pub fn keep(&mut self, destination: Address, ingress: u32, stamp: Stamp, fib: &crate::forward::Fib) {
+    pub const fn is_on_link(&self) -> bool {
+        self.notes & Self::ON_LINK != 0
+    }
+
+    /// Whether [`Self::source`] is known.
+    #[inline(always)]
+    pub const fn has_source(&self) -> bool {
+        self.notes & Self::SOURCE != 0
+    }
+
+    /// Keeps what the FIB has answered; `source`, it was asked for the router's own address, too.
+    #[inline(always)]
+    pub fn keep(&mut self, destination: Address, ingress: u32, stamp: Stamp, fib: &Fib, source: bool) {
         self.destination = destination.0;
         self.ingress = ingress;
         self.stamp = stamp;
         self.egress = fib.ifindex;
-        self.mtu = u32::from(fib.mtu());
+        self.mtu = fib.mtu();
         self.destination_mac = fib.destination_mac;
         self.source_mac = fib.source_mac;
+        self.notes = if on_link(fib, destination) { Self::ON_LINK } else { 0 };
+        if source {
+            self.notes |= Self::SOURCE;
+            self.source = fib.source();
+        }
     }
 }

@@ -5,11 +5,13 @@
 //! themselves (RFC 1191 §3 keeps nobody from listening). The error comes from the address that was asked, as the answers
 //! do, so that it goes wherever they go.
 
+use aya_ebpf::{bindings::xdp_md, programs::XdpContext};
 use failover_common::{checksum::fold, key, reason::Reason};
 
 use crate::{
-    encap::{Header, addresses, as_header, link_layer},
+    encap::{Header, addresses, as_header, envelope, link_layer},
     forward::{self, Hop, Question},
+    hop::NextHop,
     maps, observe,
     packet::{OutOfBounds, Packet},
     parse::{
@@ -31,10 +33,28 @@ const INTERNETWORK_CONTROL: u32 = 0xc0;
 /// The helper sums this many bytes at a time.
 const CHUNK: usize = 512;
 
-/// Turns the packet, which the FIB has just found too large by the `envelope` that it would have got, into the error.
+/// Turns the packet, which the FIB has just found too large by the envelope that it would have got, into the error.
+#[inline(always)]
+pub fn too_big(packet: &mut Packet) -> End {
+    End::from_bits(xdp_too_big(packet.context().cast()))
+}
+
+/// As [`too_big`], and one of those that the verifier goes through by themselves ([`crate::apart`]).
+#[unsafe(no_mangle)]
 #[inline(never)]
-pub fn too_big(packet: &mut Packet, ip: &'static Ip, wish: &'static Wish, envelope: usize) -> End {
-    match answer(packet, ip, wish.target, envelope) {
+extern "C" fn xdp_too_big(ctx: *mut xdp_md) -> u64 {
+    tell(&mut Packet::new(&XdpContext::new(ctx))).bits()
+}
+
+#[inline(always)]
+fn tell(packet: &mut Packet) -> End {
+    // SAFETY: a packet that is delivered has both.
+    let (ip, wish) = match unsafe { (Ip::kept(), Wish::kept()) } {
+        (Ok(ip), Ok(wish)) => (ip, wish),
+        (Err(reason), _) => return reason.into(),
+        (_, Err(end)) => return end,
+    };
+    match answer(packet, ip, wish.target, envelope(wish)) {
         Ok(true) => End::redirect(Reason::SenderTold, wish.target),
         Ok(false) => End::pass(Reason::SenderTold, wish.target),
         Err(Reason::HalfWritten) => End::drop(Reason::HalfWritten, wish.target),
@@ -65,18 +85,15 @@ fn answer(packet: &mut Packet, ip: &'static Ip, target: u32, envelope: usize) ->
     };
     let (from, to, total_len) = (ip.destination, ip.source, header + ICMP_LEN + quoted);
     let question = Question { from: Some(from), to, flow, protocol, total_len };
-    let redirect = match forward::find(packet, ip, &question) {
-        Hop::Redirect => true,
-        Hop::Kernel => false,
+    let hop = match forward::find(packet, ip, &question) {
+        Hop::Redirect(hop) => Some(hop),
+        Hop::Kernel => None,
         Hop::TooNarrow | Hop::Nowhere => return Err(Reason::TooBig),
     };
-    observe::before(packet, target, || match (redirect, maps::fib()) {
-        (true, Some(fib)) => fib.ifindex,
-        _ => 0,
-    });
+    observe::before(packet, target, || hop.map_or(0, |hop| hop.egress));
     packet.grow(header + ICMP_LEN).map_err(|OutOfBounds| Reason::TooBig)?;
-    write(packet, ip, &question, mtu as u16, redirect).map_err(|OutOfBounds| Reason::HalfWritten)?;
-    Ok(redirect)
+    write(packet, ip, &question, mtu as u16, hop).map_err(|OutOfBounds| Reason::HalfWritten)?;
+    Ok(hop.is_some())
 }
 
 #[inline(always)]
@@ -85,13 +102,13 @@ fn write(
     ip: &Ip,
     question: &Question,
     mtu: u16,
-    redirect: bool,
+    hop: Option<&NextHop>,
 ) -> Result<(), OutOfBounds> {
     packet.truncate(ip.offset + question.total_len)?;
     let header = if let Family::V4 = ip.family { ipv4::LEN } else { ipv6::LEN };
     link_layer(packet, ip.offset, header + ICMP_LEN, ip.family)?;
-    if redirect {
-        addresses(packet)?;
+    if let Some(hop) = hop {
+        addresses(packet, hop)?;
     } else {
         for at in [eth::DESTINATION, eth::SOURCE] {
             let mac: [u16; 3] = packet.read(at + header + ICMP_LEN)?;

@@ -45,6 +45,7 @@ fn the_data_path_is_measured() {
     let expected = [
         "floor_pass",
         "floor_wrap",
+        "floor_envelope",
         "floor_parse",
         "floor_forward",
         "pass_other",
@@ -56,11 +57,21 @@ fn the_data_path_is_measured() {
         "return_shared",
         "steer_nat_new_flow",
         "steer_dedicated",
+        "steer_l2",
+        "steer_ipip",
     ];
     let rows = rows(Bench::Datapath);
     check(&rows, &expected);
-    let back = rows.iter().filter(|row| row["name"] == "return_nat");
-    assert_eq!(back.map(|row| &row["flows"]).collect::<Vec<_>>(), [1, 1, 64, 64, 256]);
+    for family in [4, 6] {
+        let names: Vec<&str> = rows
+            .iter()
+            .filter(|row| row["family"] == family)
+            .map(|row| row["name"].as_str().unwrap())
+            .collect();
+        assert!(expected.iter().all(|name| names.contains(name)), "{names:?}");
+        let back = rows.iter().filter(|row| row["name"] == "return_nat" && row["family"] == family);
+        assert_eq!(back.map(|row| &row["flows"]).collect::<Vec<_>>(), [1, 1, 64, 64, 256]);
+    }
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! The least that a packet's way can be. Nothing is shared with the router's stages but the access to the frame, so
 //! that the floor stays where it is when they change.
 
-use core::mem::size_of;
+use core::mem::{size_of, transmute};
 
 use aya_ebpf::{
     bindings::{BPF_FIB_LKUP_RET_SUCCESS, bpf_fib_lookup as FibParams},
     helpers::bpf_fib_lookup,
 };
 use failover_common::{
-    bench::{FloorKey, FloorValue},
+    bench::FloorKey,
     checksum::Difference,
     key::{TCP, UDP},
 };
@@ -20,18 +20,26 @@ use crate::{
 
 const ETHERTYPE: usize = 12;
 const IPV4: u16 = 0x0800_u16.to_be();
+const IPV6: u16 = 0x86dd_u16.to_be();
 const IP: usize = 14;
+/// Offsets of IPv4: the header, what is written in it, and what follows it.
 const TTL: usize = IP + 8;
 const IP_CHECKSUM: usize = IP + 10;
 const DESTINATION: usize = IP + 16;
-const L4: usize = 34;
-const DESTINATION_PORT: usize = L4 + 2;
-const UDP_CHECKSUM: usize = L4 + 6;
-const TCP_CHECKSUM: usize = L4 + 16;
-/// Linux's AF_INET.
+const L4: usize = IP + 20;
+/// The same of IPv6.
+const NEXT_HEADER: usize = IP + 6;
+const DESTINATION_SIX: usize = IP + 24;
+const L4_SIX: usize = IP + 40;
+/// Behind the transport header's start.
+const DESTINATION_PORT: usize = 2;
+const UDP_CHECKSUM: usize = 6;
+const TCP_CHECKSUM: usize = 16;
+/// Linux's AF_INET and AF_INET6.
 const AF_INET: u8 = 2;
+const AF_INET6: u8 = 10;
 
-/// `struct bpf_fib_lookup` of the kernel's UAPI, for IPv4: plain words, so that no byte of it is left unset.
+/// `struct bpf_fib_lookup` of the kernel's UAPI: plain words, so that no byte of it is left unset.
 #[repr(C)]
 struct Fib {
     family: u8,
@@ -39,7 +47,7 @@ struct Fib {
     ports: [u16; 2],
     total_len: u16,
     ifindex: u32,
-    tos: u32,
+    flow: u32,
     source: [u32; 4],
     destination: [u32; 4],
     vlan: u32,
@@ -55,73 +63,154 @@ const _: () = assert!(size_of::<Fib>() == size_of::<FibParams>());
 
 /// What is known of a frame: words as they stand in it.
 pub struct Headers {
-    ip: [u16; 10],
+    source: [u32; 4],
+    destination: [u32; 4],
     ports: [u16; 2],
+    total_len: u16,
+    /// The word in which the TTL stands.
+    ttl: u16,
     protocol: u8,
+    six: bool,
 }
 
 /// Reads the headers.
 #[inline(always)]
 pub fn parse(packet: &Packet) -> Result<Headers, OutOfBounds> {
-    let [ethertype] = packet.read::<[u16; 1]>(ETHERTYPE)?;
+    let headers = match packet.read::<[u16; 1]>(ETHERTYPE)? {
+        [IPV4] => four(packet)?,
+        [IPV6] => six(packet)?,
+        _ => return Err(OutOfBounds),
+    };
+    if headers.protocol != UDP && headers.protocol != TCP {
+        return Err(OutOfBounds);
+    }
+    Ok(headers)
+}
+
+#[inline(always)]
+fn four(packet: &Packet) -> Result<Headers, OutOfBounds> {
     let ip: [u16; 10] = packet.read(IP)?;
     let [version_ihl, _] = ip[0].to_ne_bytes();
-    let [_, protocol] = ip[4].to_ne_bytes();
-    if ethertype != IPV4 || version_ihl != 0x45 || (protocol != UDP && protocol != TCP) {
+    if version_ihl != 0x45 {
         return Err(OutOfBounds);
     }
     let [source, destination, ..] = packet.read::<[u16; 4]>(L4)?;
-    Ok(Headers { ip, ports: [source, destination], protocol })
+    let [_, protocol] = ip[4].to_ne_bytes();
+    Ok(Headers {
+        source: [word([ip[6], ip[7]]), 0, 0, 0],
+        destination: [word([ip[8], ip[9]]), 0, 0, 0],
+        ports: [source, destination],
+        total_len: u16::from_be(ip[1]),
+        ttl: ip[4],
+        protocol,
+        six: false,
+    })
+}
+
+#[inline(always)]
+fn six(packet: &Packet) -> Result<Headers, OutOfBounds> {
+    let [first, _, length, next]: [u16; 4] = packet.read(IP)?;
+    let [version, _] = first.to_ne_bytes();
+    if version >> 4 != 6 {
+        return Err(OutOfBounds);
+    }
+    let from: [[u16; 2]; 4] = packet.read(IP + 8)?;
+    let to: [[u16; 2]; 4] = packet.read(DESTINATION_SIX)?;
+    let [source, destination, ..] = packet.read::<[u16; 4]>(L4_SIX)?;
+    let [protocol, _] = next.to_ne_bytes();
+    Ok(Headers {
+        source: from.map(word),
+        destination: to.map(word),
+        ports: [source, destination],
+        total_len: u16::from_be(length).wrapping_add(40),
+        ttl: next,
+        protocol,
+        six: true,
+    })
 }
 
 /// Sends the packet on, to where the table says.
 #[inline(always)]
 pub fn forward(packet: &mut Packet) -> Result<(), OutOfBounds> {
-    let Headers { ip, ports, protocol } = parse(packet)?;
-    let destination = address(ip[8], ip[9]);
-    let key = FloorKey { address: destination, port: ports[1].to_ne_bytes(), protocol, reserved: 0 };
-    // SAFETY: the element is read before the program ends, and RCU keeps it until then.
-    let server = unsafe { maps::FLOOR.get(key) }.ok_or(OutOfBounds)?;
-    let fib = route(packet, &ip, ports[0], protocol, server)?;
-
-    let addresses =
-        Difference::none().pair(u32::from_ne_bytes(destination), u32::from_ne_bytes(server.address));
-    let both = addresses.word(ports[1], u16::from_ne_bytes(server.port));
-    packet.write(DESTINATION, server.address)?;
-    packet.write(DESTINATION_PORT, server.port)?;
-    if protocol == UDP {
-        patch(packet, UDP_CHECKSUM, |sum| both.apply_udp(sum))?;
-    } else {
-        patch(packet, TCP_CHECKSUM, |sum| both.apply(sum))?;
-    }
-    let [ttl, _] = ip[4].to_ne_bytes();
-    let less = u16::from_ne_bytes([ttl.wrapping_sub(1), protocol]);
-    packet.write(TTL, [less])?;
-    let header = addresses.word(ip[4], less);
-    patch(packet, IP_CHECKSUM, |sum| header.apply(sum))?;
+    let headers = parse(packet)?;
+    let fib = if headers.six { forward_six(packet, &headers)? } else { forward_four(packet, &headers)? };
     packet.write(0, fib.destination_mac)?;
     packet.write(6, fib.source_mac)?;
     maps::DEVICES.redirect(fib.ifindex, 0).map(|_| ()).map_err(|_| OutOfBounds)
 }
 
-/// What the FIB says about the packet when `server` is its destination.
+#[inline(always)]
+fn forward_four(packet: &mut Packet, headers: &Headers) -> Result<Fib, OutOfBounds> {
+    let &Headers { destination: [destination, ..], ports, protocol, ttl, .. } = headers;
+    let address = destination.to_ne_bytes();
+    let key = FloorKey { address, port: ports[1].to_ne_bytes(), protocol, reserved: 0 };
+    // SAFETY: the element is read before the program ends, and RCU keeps it until then.
+    let server = unsafe { maps::FLOOR.get(key) }.ok_or(OutOfBounds)?;
+    let to = u32::from_ne_bytes(server.address);
+    let fib = route(packet, headers, [to, 0, 0, 0], server.port)?;
+
+    let addresses = Difference::none().pair(destination, to);
+    let both = addresses.word(ports[1], u16::from_ne_bytes(server.port));
+    packet.write(DESTINATION, server.address)?;
+    packet.write(L4 + DESTINATION_PORT, server.port)?;
+    transport(packet, L4, protocol, both)?;
+    let [left, _] = ttl.to_ne_bytes();
+    let less = u16::from_ne_bytes([left.wrapping_sub(1), protocol]);
+    packet.write(TTL, [less])?;
+    let header = addresses.word(ttl, less);
+    patch(packet, IP_CHECKSUM, |sum| header.apply(sum))?;
+    Ok(fib)
+}
+
+#[inline(always)]
+fn forward_six(packet: &mut Packet, headers: &Headers) -> Result<Fib, OutOfBounds> {
+    let &Headers { destination, ports, protocol, ttl, .. } = headers;
+    let address = bytes(destination);
+    let key = FloorKey { address, port: ports[1].to_ne_bytes(), protocol, reserved: 0 };
+    // SAFETY: as above.
+    let server = unsafe { maps::FLOOR_SIX.get(key) }.ok_or(OutOfBounds)?;
+    let to = words(server.address);
+    let fib = route(packet, headers, to, server.port)?;
+
+    let mut addresses = Difference::none();
+    for (old, new) in destination.into_iter().zip(to) {
+        addresses = addresses.pair(old, new);
+    }
+    packet.write(DESTINATION_SIX, server.address)?;
+    packet.write(L4_SIX + DESTINATION_PORT, server.port)?;
+    transport(packet, L4_SIX, protocol, addresses.word(ports[1], u16::from_ne_bytes(server.port)))?;
+    let [_, left] = ttl.to_ne_bytes();
+    packet.write(NEXT_HEADER, [u16::from_ne_bytes([protocol, left.wrapping_sub(1)])])?;
+    Ok(fib)
+}
+
+/// Patches the checksum of the header at `at`.
+#[inline(always)]
+fn transport(packet: &mut Packet, at: usize, protocol: u8, change: Difference) -> Result<(), OutOfBounds> {
+    if protocol == UDP {
+        patch(packet, at + UDP_CHECKSUM, |sum| change.apply_udp(sum))
+    } else {
+        patch(packet, at + TCP_CHECKSUM, |sum| change.apply(sum))
+    }
+}
+
+/// What the FIB says about the packet when that is its destination.
 #[inline(always)]
 fn route(
     packet: &Packet,
-    ip: &[u16; 10],
-    source_port: u16,
-    protocol: u8,
-    server: &FloorValue,
+    headers: &Headers,
+    destination: [u32; 4],
+    port: [u8; 2],
 ) -> Result<Fib, OutOfBounds> {
     let mut fib = Fib {
-        family: AF_INET,
-        protocol,
-        ports: [source_port, u16::from_ne_bytes(server.port)],
-        total_len: u16::from_be(ip[1]),
+        family: if headers.six { AF_INET6 } else { AF_INET },
+        protocol: headers.protocol,
+        ports: [headers.ports[0], u16::from_ne_bytes(port)],
+        total_len: headers.total_len,
         ifindex: packet.ingress(),
-        tos: 0,
-        source: [u32::from_ne_bytes(address(ip[6], ip[7])), 0, 0, 0],
-        destination: [u32::from_ne_bytes(server.address), 0, 0, 0],
+        flow: 0,
+        source: headers.source,
+        destination,
         vlan: 0,
         source_mac: [0; 3],
         destination_mac: [0; 3],
@@ -145,9 +234,21 @@ pub fn count() {
 }
 
 #[inline(always)]
-fn address(a: u16, b: u16) -> [u8; 4] {
+const fn word([a, b]: [u16; 2]) -> u32 {
     let ([a, b], [c, d]) = (a.to_ne_bytes(), b.to_ne_bytes());
-    [a, b, c, d]
+    u32::from_ne_bytes([a, b, c, d])
+}
+
+#[inline(always)]
+const fn bytes(words: [u32; 4]) -> [u8; 16] {
+    // SAFETY: as many bytes, and any are valid.
+    unsafe { transmute(words) }
+}
+
+#[inline(always)]
+const fn words(bytes: [u8; 16]) -> [u32; 4] {
+    // SAFETY: as above.
+    unsafe { transmute(bytes) }
 }
 
 #[inline(always)]

@@ -15,13 +15,16 @@ mod packet;
 use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
 use packet::Packet;
 
+/// Bytes of an IPv6 header.
+const ENVELOPE: usize = 40;
+
 /// Nothing at all.
 #[xdp(frags)]
 pub fn floor_pass(_: XdpContext) -> u32 {
     xdp_action::XDP_PASS
 }
 
-/// Ethernet, IPv4, UDP or TCP, bounds checked.
+/// Ethernet, IPv4 or IPv6, UDP or TCP, bounds checked.
 #[xdp(frags)]
 pub fn floor_parse(ctx: XdpContext) -> u32 {
     match floor::parse(&Packet::new(&ctx)) {
@@ -36,6 +39,15 @@ pub fn floor_parse(ctx: XdpContext) -> u32 {
 pub fn floor_forward(ctx: XdpContext) -> u32 {
     match floor::forward(&mut Packet::new(&ctx)) {
         Ok(()) => xdp_action::XDP_REDIRECT,
+        Err(_) => xdp_action::XDP_DROP,
+    }
+}
+
+/// Nothing but room for an envelope, which whatever feeds the frame again takes away.
+#[xdp(frags)]
+pub fn floor_envelope(ctx: XdpContext) -> u32 {
+    match Packet::new(&ctx).grow(ENVELOPE) {
+        Ok(()) => xdp_action::XDP_PASS,
         Err(_) => xdp_action::XDP_DROP,
     }
 }

@@ -16,7 +16,11 @@ pub static NEXT: ProgramArray = ProgramArray::with_max_entries(1, 0);
 
 /// Written by the bench alone.
 #[map]
-pub static FLOOR: HashMap<FloorKey, FloorValue> = HashMap::with_max_entries(64, 0);
+pub static FLOOR: HashMap<FloorKey<4>, FloorValue<4>> = HashMap::with_max_entries(64, 0);
+
+/// The same of IPv6.
+#[map]
+pub static FLOOR_SIX: HashMap<FloorKey<16>, FloorValue<16>> = HashMap::with_max_entries(64, 0);
 
 /// Written by the bench alone; of the same kind as the router's.
 #[map]

@@ -309,9 +309,8 @@ fn load(maps: &std::path::Path, sizes: Sizes, forward: Forward) -> Result<Ebpf, 
 
 /// Slots for next hops: as many as there may be, if they take no more than 64 MiB on all CPUs together.
 fn next_hops() -> u32 {
-    const BYTES: usize = 48;
     let cpus = aya::util::nr_cpus().unwrap_or(1).max(1);
-    let room = u32::try_from((64 << 20) / BYTES / cpus).unwrap_or(u32::MAX);
+    let room = u32::try_from((64 << 20) / names::NEXT_HOP_BYTES / cpus).unwrap_or(u32::MAX);
     let power = if room == 0 { 1 } else { 1 << room.ilog2() };
     power.clamp(names::LEAST_NEXT_HOPS, names::MOST_NEXT_HOPS)
 }

@@ -16,36 +16,16 @@ use failover_common::reason::Reason;
 
 use super::{
     Effort,
-    network::{
-        self, FLOOR, Network, OTHER, PHONE, SERVING, SHARED, SHARING, SOLE, SPARE, STEERED, STEERED_ALONE,
-    },
+    cases::{self, Case, LENGTHS, Under},
+    network::{self, FLOOR, Network, PHONE, SPARE},
     packets::{Frame, Transport},
     programs::{Action, Programs, repeat},
-    report::{Asked, Row},
+    report::Row,
     router::{FLOWS, Router},
 };
 
-const LENGTHS: [(Transport, usize); 2] = [(Transport::Udp, 522), (Transport::Tcp, 64)];
-/// G.711, 20 ms.
-const RTP: usize = 214;
-/// As many phones as there are addresses for: by the time that one comes again it is long forgotten.
-const NEW: u32 = 4_000_000;
-
-/// A row, and how it is measured.
-struct Case {
-    row: Row,
-    frame: Frame,
-    under: Under,
-    action: Action,
-}
-
-/// The program under test.
-enum Under {
-    /// One of the benches' own.
-    Floor(&'static str),
-    /// The router's, which must count every packet so.
-    Router(Option<SocketAddrV4>, Reason),
-}
+/// Packets after which the phones that have asked are answered, of whom the router remembers no more than that for sure.
+const AT_ONCE: u32 = 512;
 
 /// Measures every row.
 pub fn run(effort: &Effort) -> Result<Vec<Row>> {
@@ -55,124 +35,20 @@ pub fn run(effort: &Effort) -> Result<Vec<Row>> {
     let [many, most] = effort.many;
     network.router.enter(move || {
         let mut rows = Vec::new();
-        let mut bench = Bench::open(small, FLOWS)?;
+        // The phones of either family.
+        let mut bench = Bench::open(small, 2 * FLOWS)?;
         bench.tell_overhead(effort)?;
-        let one = [floors()?, passed()?, steered(1, &LENGTHS)?, dedicated()?].into_iter().flatten().collect();
-        rows.extend(bench.measure("one flow", one, effort)?);
-        rows.extend(bench.measure(&format!("{many} flows"), steered(many, &LENGTHS)?, effort)?);
-        rows.extend(bench.measure("new flows", new_flows()?, effort)?);
+        rows.extend(bench.measure("one flow", cases::one_flow()?, effort)?);
+        rows.extend(bench.measure(&format!("{many} flows"), cases::many_flows(many, &LENGTHS)?, effort)?);
+        rows.extend(bench.measure("new flows", cases::new_flows()?, effort)?);
         bench.router.close()?;
         drop(bench.programs);
-        // With some room to spare: an LRU map evicts before it is quite full.
-        let mut bench = Bench::open(large, most + most / 4)?;
-        rows.extend(bench.measure(&format!("{most} flows"), steered(most, &LENGTHS[..1])?, effort)?);
+        // With some room to spare: what makes room does so before it is quite full.
+        let mut bench = Bench::open(large, 2 * (most + most / 4))?;
+        let cases = cases::many_flows(most, &LENGTHS[..1])?;
+        rows.extend(bench.measure(&format!("{most} flows"), cases, effort)?);
         Ok(rows)
     })
-}
-
-/// What the parts cost by themselves.
-fn floors() -> Result<Vec<Case>> {
-    let mut cases = Vec::new();
-    for (transport, length) in LENGTHS {
-        for name in ["floor_pass", "floor_wrap", "floor_parse", "floor_forward"] {
-            let frame = Frame::new(transport, PHONE, FLOOR, length)?;
-            let action = if name == "floor_forward" { Action::Redirect } else { Action::Pass };
-            cases.push(Case::new(name, frame, Under::Floor(name), action));
-        }
-    }
-    Ok(cases)
-}
-
-/// What is not steered.
-fn passed() -> Result<Vec<Case>> {
-    let other = |port| SocketAddrV4::new(*OTHER.ip(), port);
-    let phone = |port| SocketAddrV4::new(*PHONE.ip(), port);
-    let pass = |name, transport, from, to, length, under, most| -> Result<Case> {
-        let case = Case::new(name, Frame::new(transport, from, to, length)?, under, Action::Pass);
-        Ok(case.asked("floor_pass", Asked::Ratio(most)))
-    };
-    let mut cases = Vec::new();
-    let not_ours = || Under::Router(None, Reason::NotSignalling);
-    for (transport, length) in LENGTHS {
-        cases.push(pass("pass_other", transport, phone(40_000), other(443), length, not_ours(), 1.5)?);
-        let serving = Under::Router(Some(SERVING), Reason::PrimaryServes);
-        cases.push(pass("pass_primary", transport, PHONE, SERVING, length, serving, 4.0)?);
-    }
-    let (from, to) = (phone(16_384), other(20_000));
-    cases.push(pass("pass_media", Transport::Udp, from, to, RTP, not_ours(), 1.5)?);
-    Ok(cases)
-}
-
-/// There and back, by way of a backup of one target, or of several. The way there is the first: the way back needs what it
-/// remembers.
-fn steered(flows: u32, lengths: &[(Transport, usize)]) -> Result<Vec<Case>> {
-    let most = if flows == 1 { Some(1.15) } else { (flows <= FLOWS).then_some(2.5) };
-    let mut cases = Vec::new();
-    for &(transport, length) in lengths {
-        for (name, from, to, target, reason) in [
-            ("steer_nat", PHONE, STEERED, STEERED, Reason::Steered),
-            ("return_nat", SOLE, PHONE, STEERED, Reason::Returned),
-            ("steer_shared", PHONE, SHARING, SHARING, Reason::Steered),
-            ("return_shared", SHARED, PHONE, SHARING, Reason::Returned),
-        ] {
-            if flows > 1 && target == SHARING {
-                continue;
-            }
-            let under = Under::Router(Some(target), reason);
-            let mut case = Case::new(name, Frame::new(transport, from, to, length)?, under, Action::Redirect);
-            (case.row.flows, case.row.ratio_to) = (flows, Some("floor_forward"));
-            case.row.asked = most.filter(|_| target == STEERED).map(Asked::Ratio);
-            cases.push(case);
-        }
-    }
-    Ok(cases)
-}
-
-fn dedicated() -> Result<Vec<Case>> {
-    let case = |&(transport, length): &(Transport, usize)| {
-        let under = Under::Router(Some(STEERED_ALONE), Reason::Steered);
-        let frame = Frame::new(transport, PHONE, STEERED_ALONE, length)?;
-        let case = Case::new("steer_dedicated", frame, under, Action::Redirect);
-        Ok(case.asked("floor_forward", Asked::Ratio(1.0)))
-    };
-    LENGTHS.iter().map(case).collect()
-}
-
-/// Every packet is the first of its flow, and another flow is forgotten for it.
-fn new_flows() -> Result<Vec<Case>> {
-    let case = |&(transport, length): &(Transport, usize)| {
-        let under = Under::Router(Some(STEERED), Reason::Steered);
-        let frame = Frame::new(transport, PHONE, STEERED, length)?;
-        let mut case = Case::new("steer_nat_new_flow", frame, under, Action::Redirect);
-        case.row.flows = NEW;
-        Ok(case.asked("floor_forward", Asked::Nanoseconds(1000.0)))
-    };
-    LENGTHS.iter().map(case).collect()
-}
-
-impl Case {
-    fn new(name: &'static str, frame: Frame, under: Under, action: Action) -> Self {
-        let row = Row {
-            name,
-            family: 4,
-            bytes: frame.bytes.len(),
-            flows: 1,
-            ratio_to: None,
-            asked: None,
-            rounds: Vec::new(),
-        };
-        Self { row, frame, under, action }
-    }
-
-    fn asked(mut self, of: &'static str, asked: Asked) -> Self {
-        (self.row.ratio_to, self.row.asked) = (Some(of), Some(asked));
-        self
-    }
-
-    /// Whatever writes to the frame needs it made whole before each run.
-    fn is_fed(&self) -> bool {
-        self.action == Action::Redirect || self.row.name == "floor_wrap"
-    }
 }
 
 /// Everything that a row is measured with.
@@ -203,7 +79,7 @@ impl Bench {
 
     /// What a call costs besides its packets is in every figure, and must not matter.
     fn tell_overhead(&self, effort: &Effort) -> Result<()> {
-        let frame = Frame::new(Transport::Udp, PHONE, FLOOR, LENGTHS[0].1)?;
+        let frame = Frame::new(Transport::Udp, PHONE.into(), FLOOR.into(), LENGTHS[0].1)?;
         let ingress = self.ingress[usize::from(network::PHONES)];
         let program = self.programs.xdp("floor_pass")?;
         let mut least = Duration::MAX;
@@ -219,12 +95,19 @@ impl Bench {
     /// A round to get warm, and the rounds that count.
     fn measure(&mut self, title: &str, mut cases: Vec<Case>, effort: &Effort) -> Result<Vec<Row>> {
         let start = Instant::now();
-        self.meet(&cases)?;
+        for pair in cases.windows(2) {
+            if let [asks, answers] = pair
+                && answers.is_answer()
+            {
+                self.meet(asks, answers).with_context(|| format!("warm {} up", answers.row.name))?;
+            }
+        }
+        println!("    {title}: everyone is known, {:.1} s", start.elapsed().as_secs_f64());
         for round in 0..=effort.rounds {
             for case in &mut cases {
-                let (before, repeats) = (u64::from(round) * u64::from(effort.repeats), effort.repeats);
+                let repeats = effort.repeats / case.fewer;
                 let time = self
-                    .round(case, before, repeats)
+                    .round(case, u64::from(round) * u64::from(repeats), repeats)
                     .with_context(|| format!("measure {}", case.row.name))?;
                 if round > 0 {
                     case.row.rounds.push(time.as_secs_f64() * 1e9 / f64::from(repeats));
@@ -241,24 +124,32 @@ impl Bench {
     }
 
     /// Every phone is answered once, soon after it has asked: only who was answered stays known.
-    fn meet(&mut self, cases: &[Case]) -> Result<()> {
-        const AT_ONCE: u32 = 512;
-        for pair in cases.windows(2) {
-            let [asks, answers] = pair else { continue };
-            let (flows, back) = (asks.row.flows, answers.row.name.starts_with("return"));
-            for before in (0..flows).step_by(AT_ONCE as usize).filter(|_| back) {
-                let repeats = AT_ONCE.min(flows - before);
-                for case in pair {
-                    self.round(case, before.into(), repeats)
-                        .with_context(|| format!("warm {} up", case.row.name))?;
-                }
+    fn meet(&mut self, asks: &Case, answers: &Case) -> Result<()> {
+        let (flows, tally) = (asks.row.flows, Tally::of(&self.router, asks)?);
+        let back = Tally::of(&self.router, answers)?;
+        for before in (0..flows).step_by(AT_ONCE as usize) {
+            for case in [asks, answers] {
+                self.send(case, before.into(), AT_ONCE.min(flows - before))?;
             }
         }
-        Ok(())
+        // Of both directions, whoever takes another way is counted in one place.
+        let (there, back) =
+            (Tally::of(&self.router, asks)? - tally, Tally::of(&self.router, answers)? - back);
+        Tally { taken: there.taken + back.taken, other: back.other }.check(2 * flows)
     }
 
     /// Measures `repeats` packets, after as many `before`.
     fn round(&mut self, case: &Case, before: u64, repeats: u32) -> Result<Duration> {
+        let tally = Tally::of(&self.router, case)?;
+        let time = self.send(case, before, repeats)?;
+        if let Under::Router(..) = case.under {
+            (Tally::of(&self.router, case)? - tally).check(repeats)?;
+        }
+        Ok(time)
+    }
+
+    /// How long `repeats` packets take, after as many `before`.
+    fn send(&mut self, case: &Case, before: u64, repeats: u32) -> Result<Duration> {
         let ingress = self.ingress[usize::from(case.frame.ingress)];
         if case.is_fed() {
             let mut feed = case.frame.feed(case.row.flows);
@@ -267,29 +158,59 @@ impl Bench {
             feed.position = (done * u64::from(feed.stride) % u64::from(feed.flows)) as u32;
             self.programs.feed(feed)?;
         }
-        match case.under {
-            Under::Floor(name) => {
-                let name = if name == "floor_wrap" { "floor_pass" } else { name };
-                let program = if case.is_fed() { "feed" } else { name };
-                self.programs.feed_to_own(name)?;
-                repeat(self.programs.xdp(program)?, &case.frame, ingress, repeats, case.action)
+        let program = match case.under {
+            Under::Floor("floor_wrap") => "floor_pass",
+            Under::Floor(name) => name,
+            Under::Router(..) if case.is_fed() => {
+                self.programs.feed_to("the router's", &self.router.program)?;
+                "feed"
             }
-            Under::Router(target, reason) => {
-                self.programs.feed_to(&self.router.program)?;
-                let before = self.router.counted(target, reason)?;
-                let time = if case.is_fed() {
-                    repeat(self.programs.xdp("feed")?, &case.frame, ingress, repeats, case.action)?
-                } else {
-                    self.router.repeat(&case.frame, ingress, repeats, case.action)?
-                };
-                let counted = self.router.counted(target, reason)? - before;
-                // One checksum in 65,536 looks as if it were not worked out: its flow takes another way.
-                let few = 1 + u64::from(repeats) / 10_000;
-                if u64::from(repeats).abs_diff(counted) > few {
-                    bail!("{counted} of {repeats} packets were counted as {}", reason.name());
-                }
-                Ok(time)
-            }
+            Under::Router(..) => return self.router.repeat(&case.frame, ingress, repeats, case.action),
+        };
+        if case.is_fed() && program != "feed" {
+            self.programs.feed_to_own(program)?;
         }
+        let program = self.programs.xdp(if case.is_fed() { "feed" } else { program })?;
+        repeat(program, &case.frame, ingress, repeats, case.action)
+    }
+}
+
+/// Packets, as the router has counted them.
+#[derive(Clone, Copy, Default)]
+struct Tally {
+    /// By the way that their row is named after.
+    taken: u64,
+    /// One checksum in 65,536 looks as if it were not worked out: then it is for the way out to rewrite the packet, and who
+    /// has asked so is not known when the answer comes.
+    other: u64,
+}
+
+impl Tally {
+    fn of(router: &Router, case: &Case) -> Result<Self> {
+        let Under::Router(target, reason) = case.under else { return Ok(Self::default()) };
+        let unknown = if case.is_answer() { router.counted(None, Reason::NoReturn)? } else { 0 };
+        Ok(Self { taken: router.counted(target, reason)?, other: unknown + Self::left(router, target)? })
+    }
+
+    fn left(router: &Router, target: Option<SocketAddrV4>) -> Result<u64> {
+        target.map_or(Ok(0), |_| router.counted(target, Reason::LeftToEgress))
+    }
+
+    /// Whether these are `repeats` packets, of which few took the other way.
+    fn check(self, repeats: u32) -> Result<()> {
+        let few = 1 + u64::from(repeats) / 10_000;
+        let Self { taken, other } = self;
+        if taken + other != u64::from(repeats) || other > few {
+            bail!("of {repeats} packets {taken} were counted as they should, and {other} as left to others");
+        }
+        Ok(())
+    }
+}
+
+impl std::ops::Sub for Tally {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        Self { taken: self.taken - before.taken, other: self.other - before.other }
     }
 }

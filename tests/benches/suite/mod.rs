@@ -1,5 +1,6 @@
 //! The benches: what is measured, on what, and how it is told.
 
+mod cases;
 mod datapath;
 mod network;
 mod packets;

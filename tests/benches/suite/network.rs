@@ -6,11 +6,12 @@
 //! ```
 //!
 //! The phones are behind another router, 10.88.1.254, so that there can be millions of them. A MAC address ends in
-//! the subnet's and the host's number; all of them are known, for ever.
+//! the subnet's and the host's number; all of them are known, for ever. Everyone has IPv6, too: 10.88.n.h is fd88:0:0:n::h,
+//! and a phone's last four bytes are those of its IPv4 address, behind 2001:db8::/64.
 
 use std::{
     fmt::Write as _,
-    net::{Ipv4Addr, SocketAddrV4},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4},
     path::{Path, PathBuf},
 };
 
@@ -30,6 +31,10 @@ pub const ALSO_SHARING: SocketAddrV4 = at(PRIMARIES, 60);
 pub const SERVING: SocketAddrV4 = at(PRIMARIES, 30);
 /// Its backup is [`DEDICATED`].
 pub const STEERED_ALONE: SocketAddrV4 = at(PRIMARIES, 40);
+/// Its backup is [`BY_MAC`].
+pub const STEERED_L2: SocketAddrV4 = at(PRIMARIES, 70);
+/// Its backup is [`IN_ENVELOPE`].
+pub const STEERED_IPIP: SocketAddrV4 = at(PRIMARIES, 80);
 /// Known to the floor alone, which sends it to [`SOLE`].
 pub const FLOOR: SocketAddrV4 = at(PRIMARIES, 50);
 /// A backup of two targets.
@@ -38,6 +43,10 @@ pub const SHARED: SocketAddrV4 = at(BACKUPS, 10);
 pub const SOLE: SocketAddrV4 = at(BACKUPS, 20);
 /// A backup of one target, which says so.
 pub const DEDICATED: SocketAddrV4 = at(BACKUPS, 40);
+/// A backup that carries its target's address.
+pub const BY_MAC: SocketAddrV4 = at(BACKUPS, 70);
+/// Another one, which gets packets in an envelope.
+pub const IN_ENVELOPE: SocketAddrV4 = at(BACKUPS, 80);
 /// The backup of [`SERVING`].
 pub const IDLE: SocketAddrV4 = at(BACKUPS, 30);
 /// No server of anyone's.
@@ -50,11 +59,80 @@ pub const PRIMARIES: u8 = 2;
 /// The backups' side.
 pub const BACKUPS: u8 = 3;
 
+/// Whoever is not behind another router.
+const NEIGHBOURS: [SocketAddrV4; 15] = [
+    STEERED,
+    SHARING,
+    ALSO_SHARING,
+    SERVING,
+    STEERED_ALONE,
+    STEERED_L2,
+    STEERED_IPIP,
+    FLOOR,
+    SOLE,
+    SHARED,
+    DEDICATED,
+    BY_MAC,
+    IN_ENVELOPE,
+    IDLE,
+    OTHER,
+];
+
 /// The next router towards the phones.
 const GATEWAY: u8 = 254;
 
 const fn at(subnet: u8, host: u8) -> SocketAddrV4 {
     SocketAddrV4::new(Ipv4Addr::new(10, 88, subnet, host), 5060)
+}
+
+/// IPv4 or IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// The socket that `known` is in this family.
+    pub fn of(self, known: SocketAddrV4) -> SocketAddr {
+        match self {
+            Self::V4 => known.into(),
+            Self::V6 => (six(*known.ip()), known.port()).into(),
+        }
+    }
+
+    /// Its number.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::V4 => 4,
+            Self::V6 => 6,
+        }
+    }
+}
+
+/// The IPv6 address of who has this one.
+pub const fn six(address: Ipv4Addr) -> Ipv6Addr {
+    match address.octets() {
+        [10, 88, subnet, host] => Ipv6Addr::new(0xfd88, 0, 0, subnet as u16, 0, 0, 0, host as u16),
+        [a, b, c, d] => {
+            let last = [u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])];
+            Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, last[0], last[1])
+        }
+    }
+}
+
+/// The IPv4 address of who has this one.
+const fn four(address: IpAddr) -> Ipv4Addr {
+    let v6 = match address {
+        IpAddr::V4(v4) => return v4,
+        IpAddr::V6(v6) => v6,
+    };
+    match (v6.segments(), v6.octets()) {
+        ([0xfd88, 0, 0, ..], [_, _, _, _, _, _, _, subnet, .., host]) => Ipv4Addr::new(10, 88, subnet, host),
+        (_, [.., a, b, c, d]) => Ipv4Addr::new(a, b, c, d),
+    }
 }
 
 /// A device of the router's that nothing is behind.
@@ -99,36 +177,30 @@ impl Network {
             )?;
             writeln!(batch, "link set dev{subnet} up")?;
             writeln!(batch, "address add 10.88.{subnet}.1/24 dev dev{subnet}")?;
+            writeln!(batch, "address add fd88:0:0:{subnet}::1/64 dev dev{subnet} nodad")?;
         }
-        writeln!(
-            batch,
-            "neighbour add 10.88.1.254 lladdr {} dev dev1 nud permanent",
-            written(mac(1, GATEWAY))
-        )?;
-        for server in [
-            STEERED,
-            SHARING,
-            ALSO_SHARING,
-            SERVING,
-            STEERED_ALONE,
-            FLOOR,
-            SOLE,
-            SHARED,
-            DEDICATED,
-            IDLE,
-            OTHER,
-        ] {
-            let [.., subnet, host] = server.ip().octets();
-            let (ip, mac) = (server.ip(), written(mac(subnet, host)));
-            writeln!(batch, "neighbour add {ip} lladdr {mac} dev dev{subnet} nud permanent")?;
+        let gateway = at(PHONES, GATEWAY);
+        for host in NEIGHBOURS.into_iter().chain([gateway]) {
+            let [.., subnet, number] = host.ip().octets();
+            let mac = written(mac(subnet, number));
+            for family in [Family::V4, Family::V6] {
+                let ip = family.of(host).ip();
+                writeln!(batch, "neighbour add {ip} lladdr {mac} dev dev{subnet} nud permanent")?;
+            }
         }
         writeln!(batch, "link add {SPARE} type veth peer name far-{SPARE}")?;
-        writeln!(batch, "route add 100.64.0.0/10 via 10.88.1.254")?;
+        writeln!(batch, "route add 100.64.0.0/10 via {}", gateway.ip())?;
+        writeln!(batch, "route add 2001:db8::/64 via {}", six(*gateway.ip()))?;
         let file = self.namespaces.dir().join("network.batch");
         std::fs::write(&file, batch).with_context(|| format!("write {}", file.display()))?;
-        for (key, value) in
-            [("ipv4/ip_forward", "1"), ("ipv4/conf/all/rp_filter", "0"), ("ipv4/conf/default/rp_filter", "0")]
-        {
+        for (key, value) in [
+            ("ipv4/ip_forward", "1"),
+            ("ipv4/conf/all/rp_filter", "0"),
+            ("ipv4/conf/default/rp_filter", "0"),
+            ("ipv6/conf/all/disable_ipv6", "0"),
+            ("ipv6/conf/default/disable_ipv6", "0"),
+            ("ipv6/conf/all/forwarding", "1"),
+        ] {
             self.router.sysctl(key, value)?;
         }
         self.router.run(&["ip", "-batch", &file.display().to_string()])?;
@@ -139,16 +211,16 @@ impl Network {
 }
 
 /// The subnet's number of whoever has `address`; the phones are behind their own.
-pub const fn subnet(address: Ipv4Addr) -> u8 {
-    match address.octets() {
+pub const fn subnet(address: IpAddr) -> u8 {
+    match four(address).octets() {
         [10, 88, subnet, _] => subnet,
         _ => PHONES,
     }
 }
 
 /// The router's MAC address on the side of `address`, and that of the next hop there.
-pub const fn macs(address: Ipv4Addr) -> ([u8; 6], [u8; 6]) {
-    let host = match address.octets() {
+pub const fn macs(address: IpAddr) -> ([u8; 6], [u8; 6]) {
+    let host = match four(address).octets() {
         [10, 88, _, host] => host,
         _ => GATEWAY,
     };

@@ -1,18 +1,21 @@
 //! The frames that are measured, and how each is made whole again.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use etherparse::PacketBuilder;
 use failover_common::bench::Feed;
 
-use super::network::{PHONE, macs, subnet};
+use super::network::{Family, PHONE, macs, subnet};
 
 const TTL: u8 = 64;
-/// Offsets in the frame.
-const FROM_TTL: usize = 22;
+/// Offsets in the frame of IPv4, and of IPv6.
+const TTL_WORD: [usize; 2] = [22, 20];
 const IP_CHECKSUM: usize = 24;
-const PORTS: usize = 34;
+const L4: [usize; 2] = [34, 54];
+/// Behind the transport header's start.
+const UDP_CHECKSUM: usize = 6;
+const TCP_CHECKSUM: usize = 16;
 
 /// UDP or TCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,15 +34,21 @@ pub struct Frame {
     /// The subnet by which it comes in.
     pub ingress: u8,
     transport: Transport,
-    from: SocketAddrV4,
-    to: SocketAddrV4,
+    family: Family,
+    from: SocketAddr,
+    to: SocketAddr,
 }
 
 impl Frame {
     /// A frame of `length` bytes, all its checksums right.
-    pub fn new(transport: Transport, from: SocketAddrV4, to: SocketAddrV4, length: usize) -> Result<Self> {
-        let (router, sender) = macs(*from.ip());
-        let ip = PacketBuilder::ethernet2(sender, router).ipv4(from.ip().octets(), to.ip().octets(), TTL);
+    pub fn new(transport: Transport, from: SocketAddr, to: SocketAddr, length: usize) -> Result<Self> {
+        let (router, sender) = macs(from.ip());
+        let link = PacketBuilder::ethernet2(sender, router);
+        let (family, ip) = match (from.ip(), to.ip()) {
+            (IpAddr::V4(from), IpAddr::V4(to)) => (Family::V4, link.ipv4(from.octets(), to.octets(), TTL)),
+            (IpAddr::V6(from), IpAddr::V6(to)) => (Family::V6, link.ipv6(from.octets(), to.octets(), TTL)),
+            (from, to) => bail!("{from} and {to} are of two families"),
+        };
         let mut bytes = Vec::with_capacity(length);
         match transport {
             Transport::Udp => {
@@ -54,7 +63,12 @@ impl Frame {
             }
         }
         .context("compose a frame")?;
-        Ok(Self { bytes, ingress: subnet(*from.ip()), transport, from, to })
+        Ok(Self { bytes, ingress: subnet(from.ip()), transport, family, from, to })
+    }
+
+    /// Which family it is of.
+    pub const fn family(&self) -> Family {
+        self.family
     }
 
     /// How to make `flows` flows of it: one for each of as many phones.
@@ -62,20 +76,24 @@ impl Frame {
     /// They come in an order that neither hashing nor prefetching knows: each a golden section further on, and all of
     /// them before one comes again.
     pub fn feed(&self, flows: u32) -> Feed {
-        let returns = *self.from.ip() != *PHONE.ip();
-        let (phone, other) =
-            if returns { (self.to.ip(), self.from.ip()) } else { (self.from.ip(), self.to.ip()) };
-        let l4_checksum = if self.transport == Transport::Tcp { 50 } else { 40 };
+        let returns = self.from.ip() != self.family.of(PHONE).ip();
+        let phone = last(if returns { self.to.ip() } else { self.from.ip() });
+        let six = usize::from(self.family == Family::V6);
+        let tcp = self.transport == Transport::Tcp;
+        let l4_checksum = L4[six] + if tcp { TCP_CHECKSUM } else { UDP_CHECKSUM };
         Feed {
-            macs: std::array::from_fn(|n| self.word(2 * n)),
-            ttl: self.word(FROM_TTL),
-            ports: [self.word(PORTS), self.word(PORTS + 2)],
-            ip_sum: without(self.word(IP_CHECKSUM), *phone),
-            l4_sum: without(self.word(l4_checksum), *phone),
+            ethernet: std::array::from_fn(|n| self.word(2 * n)),
+            ttl: self.word(TTL_WORD[six]),
+            source: words(self.from.ip()),
+            destination: words(self.to.ip()),
+            ports: [self.word(L4[six]), self.word(L4[six] + 2)],
+            ip_sum: without(self.word(IP_CHECKSUM), phone),
+            l4_sum: without(self.word(l4_checksum), phone),
             returns: u16::from(returns),
-            other: words(*other),
-            tcp: u32::from(self.transport == Transport::Tcp),
-            first: u32::from(*PHONE.ip()),
+            six: six as u16,
+            tcp: u32::from(tcp),
+            length: self.bytes.len() as u32,
+            first: u32::from_be_bytes(phone),
             flows,
             stride: stride(flows),
             position: 0,
@@ -93,15 +111,26 @@ fn payload(length: usize, headers: usize) -> Result<Vec<u8>> {
     Ok(vec![b'.'; room])
 }
 
-fn words(address: Ipv4Addr) -> [u16; 2] {
-    let [a, b, c, d] = address.octets();
-    [u16::from_ne_bytes([a, b]), u16::from_ne_bytes([c, d])]
+/// An address as it stands in the frame; IPv4 in the last two words.
+fn words(address: IpAddr) -> [u16; 8] {
+    let bytes = match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+        IpAddr::V6(v6) => v6.octets(),
+    };
+    std::array::from_fn(|n| u16::from_ne_bytes([bytes[2 * n], bytes[2 * n + 1]]))
 }
 
-/// What a checksum covers besides `address`, summed up (RFC 1624).
-fn without(checksum: u16, address: Ipv4Addr) -> u16 {
-    let [a, b] = words(address);
-    let mut sum = u32::from(!checksum) + u32::from(!a) + u32::from(!b);
+/// The part of an address that is another one for each phone.
+fn last(address: IpAddr) -> [u8; 4] {
+    let [.., a, b] = words(address);
+    let ([a, b], [c, d]) = (a.to_ne_bytes(), b.to_ne_bytes());
+    [a, b, c, d]
+}
+
+/// What a checksum covers besides these four bytes, summed up (RFC 1624).
+fn without(checksum: u16, [a, b, c, d]: [u8; 4]) -> u16 {
+    let words = [u16::from_ne_bytes([a, b]), u16::from_ne_bytes([c, d])];
+    let mut sum = u32::from(!checksum) + u32::from(!words[0]) + u32::from(!words[1]);
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }

@@ -1,6 +1,9 @@
 //! The benches' own programs, loaded, and the one way in which any program is run.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddrV4,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, bail};
 use aya::{
@@ -15,11 +18,12 @@ use failover_common::{
 use failover_user::dataplane::bench::OBJECT;
 
 use super::{
-    network::{FLOOR, SOLE},
+    network::{FLOOR, SOLE, six},
     packets::Frame,
 };
 
-const PROGRAMS: [&str; 6] = ["floor_pass", "floor_parse", "floor_forward", "feed", "generate", "sink"];
+const PROGRAMS: [&str; 7] =
+    ["floor_pass", "floor_parse", "floor_forward", "floor_envelope", "feed", "generate", "sink"];
 /// Frames that the kernel has under way at once.
 const BATCH: u32 = 64;
 
@@ -45,24 +49,32 @@ impl Action {
 /// The loaded object.
 pub struct Programs {
     ebpf: Ebpf,
+    fed: Option<&'static str>,
 }
 
 impl Programs {
     /// Loads every program, and tells the floor where to send what.
     pub fn load() -> Result<Self> {
         let ebpf = EbpfLoader::new().load(OBJECT).context("load the programs of the benches")?;
-        let mut programs = Self { ebpf };
+        let mut programs = Self { ebpf, fed: None };
         for name in PROGRAMS {
             programs.xdp_mut(name)?.load().with_context(|| format!("load {name}"))?;
         }
-        let mut floor = HashMap::<_, FloorKey, FloorValue>::try_from(programs.map("FLOOR")?)?;
-        for protocol in [UDP, TCP] {
-            let (address, port) = (FLOOR.ip().octets(), FLOOR.port().to_be_bytes());
-            let key = FloorKey { address, port, protocol, reserved: 0 };
-            let (address, port) = (SOLE.ip().octets(), SOLE.port().to_be_bytes());
-            floor.insert(key, FloorValue { address, port, reserved: [0; 2] }, 0)?;
-        }
+        let (four, six) = ([FLOOR, SOLE].map(|known| known.ip().octets()), [FLOOR, SOLE].map(six_bytes));
+        programs.send_on("FLOOR", four)?;
+        programs.send_on("FLOOR_SIX", six)?;
         Ok(programs)
+    }
+
+    /// The floor sends what comes for the first address on to the second one.
+    fn send_on<const N: usize>(&mut self, map: &str, [from, to]: [[u8; N]; 2]) -> Result<()> {
+        let mut floor = HashMap::<_, FloorKey<N>, FloorValue<N>>::try_from(self.map(map)?)?;
+        for protocol in [UDP, TCP] {
+            let key = FloorKey { address: from, port: FLOOR.port().to_be_bytes(), protocol, reserved: 0 };
+            let value = FloorValue { address: to, port: SOLE.port().to_be_bytes(), reserved: [0; 2] };
+            floor.insert(key, value, 0)?;
+        }
+        Ok(())
     }
 
     /// One of them.
@@ -88,14 +100,19 @@ impl Programs {
     }
 
     /// From now on they are fed to this object's own program `name`.
-    pub fn feed_to_own(&mut self, name: &str) -> Result<()> {
+    pub fn feed_to_own(&mut self, name: &'static str) -> Result<()> {
         let fd = self.xdp(name)?.fd()?.try_clone()?;
-        self.feed_to(&fd)
+        self.feed_to(name, &fd)
     }
 
-    /// From now on they are fed to `program`.
-    pub fn feed_to(&mut self, program: &ProgramFd) -> Result<()> {
-        Ok(ProgramArray::try_from(self.map("NEXT")?)?.set(0, program, 0)?)
+    /// From now on they are fed to `program`, which is always the same under one `name`. The kernel patches its code for
+    /// another one, and that takes it long.
+    pub fn feed_to(&mut self, name: &'static str, program: &ProgramFd) -> Result<()> {
+        if self.fed != Some(name) {
+            ProgramArray::try_from(self.map("NEXT")?)?.set(0, program, 0)?;
+            self.fed = Some(name);
+        }
+        Ok(())
     }
 
     /// The floor may send out of this device of the calling thread's namespace.
@@ -123,6 +140,10 @@ impl Programs {
     fn map(&mut self, name: &str) -> Result<&mut aya::maps::Map> {
         self.ebpf.map_mut(name).with_context(|| format!("the object has no map {name}"))
     }
+}
+
+fn six_bytes(known: SocketAddrV4) -> [u8; 16] {
+    six(*known.ip()).octets()
 }
 
 /// Runs `program` on `frame` again and again; how long all of it took. It must end in `action`.

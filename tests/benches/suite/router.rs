@@ -21,7 +21,10 @@ use failover_user::{
 };
 
 use super::{
-    network::{self, ALSO_SHARING, DEDICATED, IDLE, SERVING, SHARED, SHARING, SOLE, STEERED, STEERED_ALONE},
+    network::{
+        self, ALSO_SHARING, BY_MAC, DEDICATED, IDLE, IN_ENVELOPE, SERVING, SHARED, SHARING, SOLE, STEERED,
+        STEERED_ALONE, STEERED_IPIP, STEERED_L2, six,
+    },
     packets::Frame,
     programs::Action,
 };
@@ -110,17 +113,27 @@ impl Router {
 
 fn targets() -> Result<Vec<Target>> {
     let mut text = "[router]\ninterfaces = [\"dev1\"]\n".to_owned();
-    let shared = [(SHARING, SHARED), (ALSO_SHARING, SHARED)];
-    let others = [(STEERED, SOLE), (SERVING, IDLE), (STEERED_ALONE, DEDICATED)];
-    for (primary, backup) in shared.into_iter().chain(others) {
-        let (primary, backup, dedicated) = (primary.ip(), backup.ip(), primary == STEERED_ALONE);
-        writeln!(text, "[[target]]\nname = \"{primary}\"\naddress = \"{primary}\"\nservices = [\"sip\"]")?;
+    let nat = [
+        (SHARING, SHARED),
+        (ALSO_SHARING, SHARED),
+        (STEERED, SOLE),
+        (SERVING, IDLE),
+        (STEERED_ALONE, DEDICATED),
+    ];
+    let nat = nat.map(|(primary, backup)| (primary, backup, "nat"));
+    for (primary, backup, steer) in
+        nat.into_iter().chain([(STEERED_L2, BY_MAC, "l2"), (STEERED_IPIP, IN_ENVELOPE, "ipip")])
+    {
+        let named = |host: SocketAddrV4| {
+            let (four, six) = (host.ip(), six(*host.ip()));
+            format!("name = \"{four}\"\naddress = [\"{four}\", \"{six}\"]\n")
+        };
+        writeln!(text, "[[target]]\n{}services = [\"sip\"]\nsteer = \"{steer}\"", named(primary))?;
         // Of a dedicated backup nothing is remembered then, not even connections that are to end where they began.
-        writeln!(text, "failback = \"immediate\"")?;
-        writeln!(
-            text,
-            "[[target.backup]]\nname = \"{backup}\"\naddress = \"{backup}\"\ndedicated = {dedicated}"
-        )?;
+        writeln!(text, "failback = \"immediate\"\n[[target.backup]]\n{}", named(backup))?;
+        if primary == STEERED_ALONE {
+            writeln!(text, "dedicated = true")?;
+        }
     }
     Ok(config::parse("bench.toml", &text).context("the benches' configuration")?.config.targets)
 }

@@ -56,7 +56,7 @@ pub fn run(effort: &Effort) -> Result<Vec<Row>> {
     let start = Instant::now();
     for round in 0..=effort.rounds {
         for (row, &(name, way, target)) in rows.iter_mut().zip(&ROWS) {
-            let frame = Frame::new(Transport::Udp, PHONE, target, LENGTH)?;
+            let frame = Frame::new(Transport::Udp, PHONE.into(), target.into(), LENGTH)?;
             programs.feed(frame.feed(1))?;
             let steered = router.counted(Some(target), Reason::Steered)?;
             let time = measure(&network, &mut programs, &mut router, way, &frame, effort.frames)

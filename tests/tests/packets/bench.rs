@@ -44,6 +44,7 @@ pub struct Bench {
     pub devices: BTreeMap<u8, u32>,
     pins: PathBuf,
     twin: Twin,
+    epoch: u32,
 }
 
 /// Runs `test` on a router that is taken away again, whatever happens.
@@ -73,14 +74,14 @@ impl Bench {
         };
         let twin = Twin::open(&Config { router, targets: targets.clone() })?;
         let devices = devices.collect::<Result<_>>()?;
-        let mut bench = Self { dataplane, events, targets, devices, pins, twin };
+        let mut bench = Self { dataplane, events, targets, devices, pins, twin, epoch: 1 };
         let redirectable = network::redirectable().map(|n| bench.devices[&n]);
         let scatterable = network::scatterable().map(|n| bench.devices[&n] | names::SCATTERED);
         let both: BTreeSet<u32> = redirectable.chain(scatterable).collect();
         bench.dataplane.redirect_to(&both)?;
         let stations = network::subnets().map(|n| (bench.devices[&n], network::router_mac(n))).collect();
         bench.dataplane.stand_at(&stations)?;
-        bench.dataplane.set_epoch(1)?;
+        bench.dataplane.set_epoch(bench.epoch)?;
         bench.serve(&[])?;
         Ok(bench)
     }
@@ -185,8 +186,10 @@ impl Bench {
         self.dataplane.id_of(target.expect("a target"))
     }
 
-    /// Forgets every flow, fragment and probe socket.
+    /// Forgets every flow, fragment, probe socket and next hop.
     pub fn forget(&mut self) -> Result<()> {
+        self.epoch += 1;
+        self.dataplane.set_epoch(self.epoch)?;
         self.dataplane.forget_probes()?;
         for mut flows in self.flows()? {
             for flow in flows.keys().collect::<Result<Vec<_>, _>>()? {
@@ -255,9 +258,14 @@ impl Bench {
         Ok(HashMap::try_from(self.pinned(names::FRAGMENTS)?)?)
     }
 
-    fn pinned(&self, name: &str) -> Result<Map> {
-        let path = self.pins.join(format!("v{}", names::ABI_VERSION)).join("maps").join(name);
-        Ok(Map::from_map_data(MapData::from_pin(&path).context("open a pinned map")?)?)
+    /// Where a map is pinned.
+    pub fn pin(&self, name: &str) -> PathBuf {
+        self.pins.join(format!("v{}", names::ABI_VERSION)).join("maps").join(name)
+    }
+
+    /// A map of the program's.
+    pub fn pinned(&self, name: &str) -> Result<Map> {
+        Ok(Map::from_map_data(MapData::from_pin(self.pin(name)).context("open a pinned map")?)?)
     }
 }
 

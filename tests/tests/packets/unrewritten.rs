@@ -13,7 +13,8 @@ use crate::{
 };
 
 pub fn fixtures() -> Vec<Fixture> {
-    [by_mac(), not_by_mac(), answers(), in_an_envelope(), not_in_an_envelope(), too_large()].concat()
+    [by_mac(), not_by_mac(), answers(), in_an_envelope(), not_in_an_envelope(), too_large(), kept_ways()]
+        .concat()
 }
 
 /// As it leaves for the host of `next`: one hop further, and nothing else is another.
@@ -212,6 +213,47 @@ fn not_in_an_envelope() -> Vec<Fixture> {
             .about(DIJON)
             .while_serving(DIJON, 6),
         leave("the TTL ends before the envelope", udp(PHONE, DIJON).ttl(1), Reason::TtlExpired).about(DIJON),
+    ]
+}
+
+/// Ways that an earlier packet has found to the same host: by the FIB's answer to its own question.
+fn kept_ways() -> Vec<Fixture> {
+    let by_mac = udp(PHONE, TOURS);
+    let in_envelope = udp(PHONE_AMONG_BACKUPS, DIJON);
+    // The backups' hosts as anybody's phones: their answers come in by the same device, and are rewritten.
+    let [client, lone] = [DIJON_BACKUP, TOURS_BACKUP].map(|host| port(host, 5080));
+    let (asks, answer) = (udp(client, LYON), udp(SHARED, client));
+    let returned = answer.clone().between(LYON, client).ttl(answer.ttl - 1).leaving().bytes();
+    let enveloped = enveloped(&in_envelope, DIJON_BACKUP, 0);
+    let neighbour = udp(PHONE_AMONG_BACKUPS, TOURS);
+    vec![
+        rewritten("again by the MAC address", by_mac.clone().into(), towards(&by_mac, TOURS_BACKUP).bytes())
+            .about(TOURS)
+            .after(by_mac.clone()),
+        leave("again to a backup behind another router", by_mac.clone(), Reason::NotOnLink)
+            .about(TOURS)
+            .while_serving(TOURS, 2)
+            .after(by_mac),
+        rewritten("again in an envelope", in_envelope.clone().into(), enveloped.clone())
+            .about(DIJON)
+            .after(in_envelope.clone()),
+        rewritten("in an envelope where an answer went without", in_envelope.clone().into(), enveloped)
+            .about(DIJON)
+            .after(asks.clone())
+            .after(answer.clone()),
+        rewritten("an answer without an envelope where a packet went in one", answer.into(), returned)
+            .by(Action::Redirect, Reason::Returned)
+            .about(LYON)
+            .after(asks)
+            .after(in_envelope),
+        rewritten(
+            "by the MAC address where an answer went",
+            neighbour.clone().into(),
+            towards(&neighbour, TOURS_BACKUP).bytes(),
+        )
+        .about(TOURS)
+        .after(udp(lone, LYON))
+        .after(udp(SHARED, lone)),
     ]
 }
 
