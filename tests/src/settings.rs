@@ -59,6 +59,8 @@ pub struct Target {
     pub ipv6: Option<(Ipv6Addr, Ipv6Addr)>,
     /// `failback`, where it is not the default.
     pub failback: Option<&'static str>,
+    /// `affinity`, where it is not the default.
+    pub affinity: Option<&'static str>,
     /// `drain_limit`, where it is not the default.
     pub drain_limit: Option<&'static str>,
     /// `steer`.
@@ -80,6 +82,7 @@ impl Target {
             dedicated: true,
             ipv6: None,
             failback: Some("immediate"),
+            affinity: None,
             drain_limit: None,
             steer: "nat".to_owned(),
             backup_alone_at: None,
@@ -108,6 +111,12 @@ impl Target {
     #[must_use]
     pub fn default_failback(self) -> Self {
         Self { failback: None, ..self }
+    }
+
+    /// A call's requests are kept together.
+    #[must_use]
+    pub fn by_call(self) -> Self {
+        Self { affinity: Some("call"), ..self }
     }
 
     /// Its draining takes no longer.
@@ -221,7 +230,9 @@ impl Target {
         };
         let _ = writeln!(text, "address  = [\"{}\"{primary}]", self.address);
         let _ = writeln!(text, "services = {}\nsteer    = {:?}", self.services, self.steer);
-        for (word, value) in [("failback", self.failback), ("drain_limit", self.drain_limit)] {
+        for (word, value) in
+            [("failback", self.failback), ("affinity", self.affinity), ("drain_limit", self.drain_limit)]
+        {
             if let Some(value) = value {
                 let _ = writeln!(text, "{word} = {value:?}");
             }
