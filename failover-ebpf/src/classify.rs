@@ -85,7 +85,7 @@ fn steer_segment<F: Apart>(packet: &mut Packet<F>, ip: &'static Ip) -> Result<En
         discovery::may_leave(packet, &plan)?;
     }
     if towards {
-        steer::remember(packet, l4, wish)?;
+        steer::remember(packet, l4, &plan)?;
     }
     if let Fragment::First(identification) = ip.fragment {
         fragment::remember::<F>(ip, identification, wish)?;

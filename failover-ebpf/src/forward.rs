@@ -13,6 +13,7 @@ use aya_ebpf::{
 use failover_common::reason::Reason;
 
 use crate::{
+    flows::now_seconds,
     hook::kernel_forwards,
     hop::{self, NextHop, Stamp},
     maps, observe,
@@ -92,9 +93,10 @@ pub fn plan<F: Frame>(
     wish: &'static Wish,
 ) -> Result<Plan, End> {
     let pass = |reason| End::pass(reason, wish.target);
+    let now = now_seconds();
     if F::EGRESS {
         let redirect = leave(packet, ip, ports, &wish.change).map_err(pass)?;
-        return Ok(Plan { ip, wish, hop: None, redirect });
+        return Ok(Plan { ip, wish, hop: None, redirect, now });
     }
     if ip.hop_limit <= 1 {
         trace::change(&wish.change);
@@ -103,11 +105,11 @@ pub fn plan<F: Frame>(
     if kernel_forwards() {
         // It has rules, marks and routes of which the FIB's answer knows nothing.
         trace::change(&wish.change);
-        return Ok(Plan { ip, wish, hop: None, redirect: false });
+        return Ok(Plan { ip, wish, hop: None, redirect: false, now });
     }
-    let hop = route(packet, ip, ports, &wish.change).map_err(pass)?;
+    let hop = route(packet, ip, ports, &wish.change, now).map_err(pass)?;
     observe::before(packet, wish.target, || hop.map_or(0, |hop| hop.egress));
-    Ok(Plan { ip, wish, hop, redirect: hop.is_some() })
+    Ok(Plan { ip, wish, hop, redirect: hop.is_some(), now })
 }
 
 /// Finds the next hop, if the packet can be redirected there; then that is prepared. An error means that the packet stays as it was: a
@@ -119,6 +121,7 @@ fn route(
     ip: &Ip,
     ports: (u16, u16),
     change: &Change,
+    now: u32,
 ) -> Result<Option<&'static NextHop>, Reason> {
     if !leaves_its_link(ip.family, ip.source) {
         return Err(Reason::NoRoute);
@@ -129,7 +132,7 @@ fn route(
         Side::Source => ip.destination,
     };
     let hop = hop::slot(destination).ok_or(Reason::NoRoute)?;
-    let stamp = Stamp::now();
+    let stamp = Stamp::at(now);
     let scattered = packet.is_scattered(ip.offset + ip.total_len);
     if hop.is_known(destination, ingress, stamp, ip.total_len)
         && takes(ip, ingress, hop.egress)
@@ -299,7 +302,7 @@ pub enum Hop {
 pub fn find(packet: &Packet, ip: &Ip, question: &Question) -> Hop {
     let (ingress, to) = (packet.ingress(), question.to);
     let Some(hop) = hop::slot(to) else { return Hop::Nowhere };
-    let (stamp, source) = (Stamp::now(), question.from.is_none());
+    let (stamp, source) = (Stamp::at(now_seconds()), question.from.is_none());
     let scattered = packet.is_scattered(ip.offset + ip.total_len);
     if hop.is_known(to, ingress, stamp, question.total_len)
         && (!source || hop.has_source())

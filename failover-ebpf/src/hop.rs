@@ -6,7 +6,6 @@ use core::ptr;
 use failover_common::names::LEAST_NEXT_HOPS;
 
 use crate::{
-    flows::now_seconds,
     forward::{Fib, on_link},
     maps,
     parse::ip::Address,
@@ -49,13 +48,13 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// What is looked up now bears this one.
+    /// What is looked up in this second bears this one.
     #[inline(always)]
-    pub fn now() -> Self {
+    pub fn at(second: u32) -> Self {
         let epoch = maps::EPOCH.get_ptr(0);
         // SAFETY: a live array element of 4 aligned bytes: one load, which sees the daemon's store or does not.
         let epoch = epoch.map_or(0, |epoch| unsafe { ptr::read_volatile(epoch) });
-        Self { epoch, second: now_seconds() }
+        Self { epoch, second }
     }
 }
 
@@ -84,6 +83,16 @@ impl NextHop {
             && self.destination == destination.0
             && self.ingress == ingress
             && len <= self.mtu as usize
+    }
+
+    /// The frame's addresses: the next hop's, and the egress device's. Word by word, because the compiler would have a function
+    /// copy them.
+    #[inline(always)]
+    pub fn macs(&self) -> [u16; 6] {
+        // SAFETY: references.
+        let word = |word: &u16| unsafe { ptr::read_volatile(word) };
+        let ([a, b, c], [d, e, f]) = (&self.destination_mac, &self.source_mac);
+        [word(a), word(b), word(c), word(d), word(e), word(f)]
     }
 
     /// Whether it is the host itself.

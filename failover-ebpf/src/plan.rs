@@ -188,6 +188,8 @@ pub struct Plan {
     pub hop: Option<&'static NextHop>,
     /// Whether it is redirected: by this hop, or, on its way out, by the next hop that the FIB has named.
     pub redirect: bool,
+    /// In seconds of the monotonic clock.
+    pub now: u32,
 }
 
 impl Plan {
@@ -216,18 +218,20 @@ impl Plan {
     }
 }
 
-/// What a stage wants done with a packet; of an ICMP error, with the packet that it quotes at its other end.
+/// What a stage wants done with a packet; of an ICMP error, with the packet that it quotes at its other end. In the order of `repr(C)`, which
+/// keeps what is often zero apart: the compiler would have a function clear more than a few words together.
+#[repr(C)]
 pub struct Wish {
     /// Target id.
     pub target: u32,
     /// The availability's generation; 0 on the way back.
     pub generation: u32,
-    /// The rewrite.
-    pub change: Change,
     /// The backup endpoint under which the way back is remembered; 0: it needs no memory.
     pub endpoint: u32,
     /// With an endpoint: the service that was asked.
     pub service: u32,
+    /// The rewrite.
+    pub change: Change,
     /// With an endpoint: whether it serves that service alone.
     pub exclusive: bool,
     /// Which dialogs are remembered.

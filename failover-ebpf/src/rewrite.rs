@@ -107,8 +107,7 @@ fn hop(packet: &mut Packet<impl Frame>, plan: &Plan, addresses: Difference) -> R
     let ip = plan.ip;
     let mut header = addresses;
     if let Some(hop) = plan.hop {
-        packet.write(eth::DESTINATION, hop.destination_mac)?;
-        packet.write(eth::SOURCE, hop.source_mac)?;
+        packet.write(eth::DESTINATION, hop.macs())?;
         if let Family::V6 = ip.family {
             let [next, _]: [u8; 2] = packet.read(ip.offset + ipv6::NEXT_HEADER)?;
             return packet.write(ip.offset + ipv6::NEXT_HEADER, [next, ip.hop_limit - 1]);

@@ -11,7 +11,7 @@ use failover_common::{
 use crate::{
     apart::Apart,
     dialog, drain,
-    flows::{self, Terms},
+    flows::{self, Terms, now_seconds},
     hook,
     maps::{self, availability, is_own_host},
     packet::Packet,
@@ -19,7 +19,7 @@ use crate::{
         ip::{Address, Ip},
         l4::L4,
     },
-    plan::{Calls, Change, End, Side, Wish},
+    plan::{Calls, Change, End, Plan, Side, Wish},
     trace,
 };
 
@@ -173,7 +173,8 @@ pub fn as_target(ip: &Ip, backup: Address, endpoint: &Endpoint, origin: &Origin)
 
 /// Remembers the way back of a packet that is about to be steered.
 #[inline(always)]
-pub fn remember<F: Apart>(packet: &Packet<F>, l4: &L4, wish: &Wish) -> Result<(), End> {
+pub fn remember<F: Apart>(packet: &Packet<F>, l4: &L4, plan: &Plan) -> Result<(), End> {
+    let wish = plan.wish;
     if wish.call.endpoint != 0 {
         dialog::sent(packet, l4, wish);
     }
@@ -182,7 +183,7 @@ pub fn remember<F: Apart>(packet: &Packet<F>, l4: &L4, wish: &Wish) -> Result<()
     }
     let full = |flows::Full| End::pass(Reason::FlowTableFull, wish.target);
     let terms = Terms { exclusive: wish.exclusive, inbound: hook::inbound::<F>(Side::Destination) };
-    flows::remember(wish.endpoint, wish.service, terms.bits()).map_err(full)
+    flows::remember(wish.endpoint, wish.service, terms.bits(), plan.now).map_err(full)
 }
 
 /// A target that is also another target's backup: its own clients' flows are noted as its own, or an answer to them
@@ -194,5 +195,5 @@ fn remember_own(service: &Service) -> Result<(), End> {
     }
     let full = |flows::Full| End::pass(Reason::FlowTableFull, service.target);
     let terms = Terms { exclusive: false, inbound: false };
-    flows::remember(service.endpoint, service.service, terms.bits()).map_err(full)
+    flows::remember(service.endpoint, service.service, terms.bits(), now_seconds()).map_err(full)
 }
