@@ -16,6 +16,8 @@ pub const PROGRAM_DECAP: &str = "failover_decap";
 
 /// Two [`crate::value::PortBitmap`]s: [`SIGNALLING`] ports, and those of the daemon's own [`PROBING`] sockets.
 pub const PORTS: &str = "PORTS";
+/// One [`crate::value::Filters`]: tells most packets that are for nobody from the others.
+pub const FILTERS: &str = "FILTERS";
 /// [`crate::key::EndpointKey`] of a target's service → [`crate::value::Service`].
 pub const SERVICES: &str = "SERVICES";
 /// Target id → [`crate::value::Availability`] (mapped into the daemon, one store).

@@ -80,6 +80,9 @@ impl Service {
     pub const PIN_CALLS: u32 = 8;
 }
 
+/// 2^32 divided by the golden ratio: neighbours' addresses get far apart.
+const GOLDEN: u32 = 0x9e37_79b1;
+
 /// A set of hosts that may hold more than it should: whoever is not in it is not one of them, and `HOSTS` is asked about
 /// who is.
 #[repr(transparent)]
@@ -103,15 +106,38 @@ impl Hosts {
     /// Whether this host may be one of them.
     #[inline(always)]
     pub const fn may_hold(self, host: [u32; 4]) -> bool {
-        self.0 & Self::bit(host) != 0
+        self.may_hold_mixed(Self::mixed(host))
+    }
+
+    /// The same of a host that was [`Self::mixed`] already.
+    #[inline(always)]
+    pub const fn may_hold_mixed(self, host: u32) -> bool {
+        self.0 & 1 << (host.wrapping_mul(GOLDEN) >> 27) != 0
+    }
+
+    /// What is asked of a host.
+    #[inline(always)]
+    pub const fn mixed(host: [u32; 4]) -> u32 {
+        let [a, b, c, d] = host;
+        a ^ b ^ c ^ d
     }
 
     #[inline(always)]
     const fn bit(host: [u32; 4]) -> u32 {
-        let [a, b, c, d] = host;
-        // 2^32 divided by the golden ratio: neighbours' addresses get far apart.
-        1 << ((a ^ b ^ c ^ d).wrapping_mul(0x9e37_79b1) >> 27)
+        1 << (Self::mixed(host).wrapping_mul(GOLDEN) >> 27)
     }
+}
+
+/// Whose hosts a packet may be of.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Filters {
+    /// Everyone's services.
+    pub services: Hosts,
+    /// Everyone's backups.
+    pub backups: Hosts,
+    /// The services of targets that are not with their primaries alone: a hint, because it is written beside that decision.
+    pub away: Hosts,
 }
 
 /// Where a backup serves one service. An all-zero value is an empty place.
@@ -309,6 +335,7 @@ const _: () = assert!(size_of::<Origin>() == 24);
 const _: () = assert!(size_of::<Endpoint>() == 36);
 const _: () = assert!(size_of::<Flow>() == 16);
 const _: () = assert!(size_of::<Call>() == 8);
+const _: () = assert!(size_of::<Filters>() == 12);
 const _: () = assert!(size_of::<FragmentWay>() == 32);
 const _: () = assert!(size_of::<Station>() == 8);
 const _: () = assert!(size_of::<Counter>() == 16);
@@ -329,6 +356,8 @@ mod pod {
     unsafe impl aya::Pod for super::Flow {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::Call {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::Filters {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::FragmentWay {}
     // SAFETY: as above.

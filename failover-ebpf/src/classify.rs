@@ -15,7 +15,9 @@ use crate::{
     maps,
     packet::{Frame, Packet},
     parse::{
-        eth, glance, ip,
+        eth,
+        glance::{self, Plain},
+        ip,
         ip::{Fragment, Ip},
         l4,
         l4::L4,
@@ -28,8 +30,11 @@ use crate::{
 #[inline(always)]
 pub fn visit<F: Apart>(packet: &mut Packet<F>) -> Result<End, End> {
     let mut ports = Ports::UNKNOWN;
-    if let Some((protocol, source, destination)) = glance::ports(packet) {
-        ports = signalling(protocol, destination, source)?;
+    if let Some(plain) = glance::plain(packet) {
+        ports = signalling(plain.protocol, plain.destination_port, plain.source_port)?;
+        if !F::EGRESS && plain.unicast {
+            ports = look(packet, &plain, ports)?;
+        }
     }
     let link = eth::link(packet)?;
     let ip = ip::ip(packet, &link, ports)?;
@@ -44,6 +49,39 @@ pub fn visit<F: Apart>(packet: &mut Packet<F>) -> Result<End, End> {
         F::segment(packet)
     };
     Ok(if end.delivers() { F::deliver(packet) } else { end })
+}
+
+/// What a plain packet's addresses say, of which one port at least is a signalling port: it may be for nobody, or for a target whose primary
+/// serves, and then passes at once. Else, which of its two ends may be a service, or a backup.
+#[inline(always)]
+fn look(packet: &Packet<impl Frame>, plain: &Plain, ports: Ports) -> Result<Ports, End> {
+    let Some(filters) = maps::FILTERS.get(0) else { return Ok(ports) };
+    let to = ports.to() && filters.services.may_hold_mixed(plain.destination);
+    let from = ports.from() && filters.backups.may_hold_mixed(plain.source);
+    if !to && !from {
+        trace::plain(packet, plain);
+        return Err(Reason::NotOurs.into());
+    }
+    if !from && !filters.away.may_hold_mixed(plain.destination) {
+        primary_serves(packet, plain)?;
+    }
+    Ok(Ports(if to { Ports::TO } else { 0 } | if from { Ports::FROM } else { 0 }))
+}
+
+/// An error: its primary serves, and nobody else has to do with it. A function of its own, because the stack has 512 bytes.
+#[inline(never)]
+fn primary_serves(packet: &Packet<impl Frame>, plain: &Plain) -> Result<(), End> {
+    let Some((_, destination)) = plain.addresses(packet) else { return Ok(()) };
+    let key = EndpointKey::new(destination.bytes(), plain.destination_port, plain.protocol);
+    // SAFETY: the element is read before the program ends, and RCU keeps it until then.
+    let Some(service) = (unsafe { maps::SERVICES.get(key) }) else { return Ok(()) };
+    let now = maps::availability(service.target);
+    if service.endpoint != 0 || now.serving() != 0 || now.keeper() != 0 {
+        return Ok(());
+    }
+    trace::plain(packet, plain);
+    trace::service(service.target, now);
+    Err(End::pass(Reason::PrimaryServes, service.target))
 }
 
 /// UDP or TCP, with its ports.

@@ -18,8 +18,8 @@ use failover_common::{
     observe::{Interest, Missed},
     trace::Trace,
     value::{
-        Availability, Call, Counter, Endpoint, Flow, FragmentWay, Hosts, Origin, PortBitmap, Server, Service,
-        Station,
+        Availability, Call, Counter, Endpoint, Filters, Flow, FragmentWay, Hosts, Origin, PortBitmap, Server,
+        Service, Station,
     },
 };
 
@@ -40,6 +40,10 @@ use crate::{
 /// is old or new, never anything else.
 #[map]
 pub static PORTS: Array<PortBitmap> = Array::with_max_entries(2, 0);
+
+/// Written by the daemon alone. A reader may see one filter of before and one of now: each is right for some moment.
+#[map]
+pub static FILTERS: Array<Filters> = Array::with_max_entries(1, 0);
 
 /// Written by the daemon alone; an element is replaced whole (RCU).
 #[map]

@@ -89,11 +89,7 @@ pub fn server(
 ) -> Result<(&'static Server, Availability), End> {
     let pass = |reason| End::pass(reason, service.target);
     let now = availability(service.target);
-    trace::note(|trace| {
-        trace.known |= Trace::SERVICE | Trace::AVAILABILITY;
-        trace.service_target = service.target;
-        trace.availability = now.0;
-    });
+    trace::service(service.target, now);
     let serving = if now.keeper() == 0 {
         u32::from(now.serving())
     } else {

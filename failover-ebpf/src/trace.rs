@@ -10,12 +10,13 @@ use core::ptr;
 use failover_common::{
     names::{ROLE_ATTACHED, ROLE_TWIN},
     trace::Trace,
-    value::Server,
+    value::{Availability, Server},
 };
 
 use crate::{
     maps,
-    parse::{Family, icmp::Quote, ip::Ip, l4::L4},
+    packet::{Frame, Packet},
+    parse::{Family, glance::Plain, icmp::Quote, ip::Ip, ipv6, l4::L4},
     plan::{Change, End, Side, Wish},
 };
 
@@ -63,6 +64,50 @@ pub fn known(bits: u32) {
 #[inline(always)]
 pub fn ip(ip: &Ip) {
     note(|trace| put_ip(trace, ip));
+}
+
+/// The same of a packet that only got a glance.
+#[inline(always)]
+pub fn plain(packet: &Packet<impl Frame>, plain: &Plain) {
+    if dry_run() {
+        known(put_plain(packet, plain));
+    }
+}
+
+/// What is known by that. A function of its own, because the stack has 512 bytes.
+#[inline(never)]
+fn put_plain(packet: &Packet<impl Frame>, plain: &Plain) -> u32 {
+    let (Some(trace), Some((source, destination))) = (maps::TRACE.get_ptr_mut(0), plain.addresses(packet))
+    else {
+        return 0;
+    };
+    // SAFETY: as in `note`.
+    let trace = unsafe { &mut *trace };
+    trace.ip = Plain::IP as u32;
+    trace.payload = plain.payload() as u32;
+    let (version, at, more) = match plain.family {
+        Family::V4 => (4, 2, 0),
+        Family::V6 => (6, 4, ipv6::LEN as u32),
+    };
+    trace.version = version;
+    let [length] = packet.read::<[u16; 1]>(Plain::IP + at).unwrap_or_default();
+    trace.total_len = u32::from(u16::from_be(length)) + more;
+    trace.protocol = plain.protocol;
+    trace.source = source.bytes();
+    trace.destination = destination.bytes();
+    trace.source_port = plain.source_port.to_be_bytes();
+    trace.destination_port = plain.destination_port.to_be_bytes();
+    Trace::IP | Trace::PORTS
+}
+
+/// The target's service, and who serves.
+#[inline(always)]
+pub fn service(target: u32, now: Availability) {
+    note(|trace| {
+        trace.known |= Trace::SERVICE | Trace::AVAILABILITY;
+        trace.service_target = target;
+        trace.availability = now.0;
+    });
 }
 
 /// The IP header and the ports.

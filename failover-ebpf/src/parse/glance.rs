@@ -3,42 +3,111 @@
 //! Most of what a router forwards is none of ours, and its ports say so at once. Whatever else may be wrong with such a
 //! packet is not for us to find out.
 
-use failover_common::key;
+use failover_common::{key, value::Hosts};
 
+use super::{Family, ip::Address, ipv4, ipv6};
 use crate::packet::{Frame, Packet};
 
+/// The word of the frame.
 const ETHERTYPE: usize = 6;
+const PAYLOAD_V4: usize = Plain::IP + 20;
+const PAYLOAD_V6: usize = Plain::IP + ipv6::LEN;
 const IPV4: u16 = 0x0800_u16.to_be();
 const IPV6: u16 = 0x86dd_u16.to_be();
+/// In the first byte of a destination address: a group of stations, broadcast included (IEEE 802).
+const GROUP: u8 = 0x01;
 /// IPv4: more fragments, and where this one belongs.
 const FRAGMENT: u16 = 0x3fff_u16.to_be();
 
-/// Protocol, source and destination port (host order); `None`: it needs a closer look.
+/// Such a packet.
+pub struct Plain {
+    /// Its version.
+    pub family: Family,
+    /// Whether it goes to one station, and not to a group of them.
+    pub unicast: bool,
+    /// UDP or TCP.
+    pub protocol: u8,
+    /// Host order.
+    pub source_port: u16,
+    /// Host order.
+    pub destination_port: u16,
+    /// [`Hosts::mixed`].
+    pub source: u32,
+    /// The same.
+    pub destination: u32,
+}
+
+/// Looks; `None`: the packet needs a closer look.
 #[inline(always)]
-pub fn ports(packet: &Packet<impl Frame>) -> Option<(u8, u16, u16)> {
+pub fn plain(packet: &Packet<impl Frame>) -> Option<Plain> {
     // In words, from the beginning of the frame.
     let frame: [u16; 19] = packet.read(0).ok()?;
+    let [first, _] = frame[0].to_ne_bytes();
+    let unicast = first & GROUP == 0;
     match frame[ETHERTYPE] {
         IPV4 => {
             let ([version_ihl, _], [_, protocol]) = (frame[7].to_ne_bytes(), frame[11].to_ne_bytes());
-            if version_ihl != 0x45 || frame[10] & FRAGMENT != 0 {
+            if version_ihl != 0x45 || frame[10] & FRAGMENT != 0 || !is_segment(protocol) {
                 return None;
             }
-            plain(protocol, frame[17], frame[18])
+            let (source, destination) =
+                (ipv4::address(frame[13], frame[14]), ipv4::address(frame[15], frame[16]));
+            Some(Plain {
+                family: Family::V4,
+                unicast,
+                protocol,
+                source_port: u16::from_be(frame[17]),
+                destination_port: u16::from_be(frame[18]),
+                source: Hosts::mixed(source.0),
+                destination: Hosts::mixed(destination.0),
+            })
         }
         IPV6 => {
-            let [next_header, _] = frame[10].to_ne_bytes();
-            let [source, destination] = packet.read(54).ok()?;
-            plain(next_header, source, destination)
+            let [protocol, _] = frame[10].to_ne_bytes();
+            if !is_segment(protocol) {
+                return None;
+            }
+            let header: [u16; 20] = packet.read(Plain::IP).ok()?;
+            let [source_port, destination_port] = packet.read(PAYLOAD_V6).ok()?;
+            Some(Plain {
+                family: Family::V6,
+                unicast,
+                protocol,
+                source_port: u16::from_be(source_port),
+                destination_port: u16::from_be(destination_port),
+                source: Hosts::mixed(ipv6::address(&header, ipv6::SOURCE / 2).0),
+                destination: Hosts::mixed(ipv6::address(&header, ipv6::DESTINATION / 2).0),
+            })
         }
         _ => None,
     }
 }
 
 #[inline(always)]
-const fn plain(protocol: u8, source: u16, destination: u16) -> Option<(u8, u16, u16)> {
-    match protocol {
-        key::UDP | key::TCP => Some((protocol, u16::from_be(source), u16::from_be(destination))),
-        _ => None,
+const fn is_segment(protocol: u8) -> bool {
+    matches!(protocol, key::UDP | key::TCP)
+}
+
+impl Plain {
+    /// Where the IP header starts.
+    pub const IP: usize = 14;
+
+    /// Where its payload starts.
+    #[inline(always)]
+    pub const fn payload(&self) -> usize {
+        if let Family::V4 = self.family { PAYLOAD_V4 } else { PAYLOAD_V6 }
+    }
+
+    /// Source and destination; none where they are such as no packet has (RFC 4291 §2.5.5.2).
+    #[inline(always)]
+    pub fn addresses(&self, packet: &Packet<impl Frame>) -> Option<(Address, Address)> {
+        if let Family::V4 = self.family {
+            let [a, b, c, d]: [u16; 4] = packet.read(Self::IP + ipv4::SOURCE).ok()?;
+            return Some((ipv4::address(a, b), ipv4::address(c, d)));
+        }
+        let header: [u16; 20] = packet.read(Self::IP).ok()?;
+        let (source, destination) =
+            (ipv6::address(&header, ipv6::SOURCE / 2), ipv6::address(&header, ipv6::DESTINATION / 2));
+        if source.is_v4() || destination.is_v4() { None } else { Some((source, destination)) }
     }
 }

@@ -9,7 +9,7 @@ use aya::{
 use failover_common::{
     key::{CallKey, EndpointKey, FlowKey, HostKey},
     names,
-    value::{Call, Counter, Endpoint, Flow, Origin, PortBitmap, Server, Service, Station},
+    value::{Call, Counter, Endpoint, Filters, Flow, Origin, PortBitmap, Server, Service, Station},
 };
 
 use super::{
@@ -17,8 +17,9 @@ use super::{
 };
 
 /// The maps whose sizes the loader chooses, and all others: every name there is.
-pub const NAMES: [&str; 24] = [
+pub const NAMES: [&str; 25] = [
     names::PORTS,
+    names::FILTERS,
     names::SERVICES,
     names::AVAILABILITY,
     names::SERVERS,
@@ -47,6 +48,7 @@ pub const NAMES: [&str; 24] = [
 /// Every map that this side reads or writes, but the ring buffer, whose one reader owns it.
 pub struct Maps {
     pub ports: Array<MapData, PortBitmap>,
+    pub filters: Array<MapData, Filters>,
     pub services: HashMap<MapData, EndpointKey, Service>,
     pub availability: AvailabilityTable,
     pub servers: Array<MapData, Server>,
@@ -101,6 +103,7 @@ impl Maps {
         };
         let maps = Self {
             ports: typed(names::PORTS, &mut map)?,
+            filters: typed(names::FILTERS, &mut map)?,
             services: typed(names::SERVICES, &mut map)?,
             availability,
             servers: typed(names::SERVERS, &mut map)?,

@@ -63,6 +63,10 @@ impl Dataplane {
         let after = Availability::new(place.serving, place.live, generation).kept_by(place.keeper);
         if after != before {
             self.maps.availability.set(id, after);
+            // A hint, which costs some time where it is wrong.
+            if let Err(error) = self.maps.write_filters(&self.applied) {
+                tracing::debug!(%error, "the filters are as they were");
+            }
         }
     }
 
@@ -230,6 +234,7 @@ impl Dataplane {
                 written.map_err(fails(names::DISCOVERIES, "write"))?;
             }
         }
+        maps.write_filters(new)?;
         maps.ports.set(names::SIGNALLING, *new.ports(), 0).map_err(fails(names::PORTS, "write"))
     }
 
@@ -294,7 +299,13 @@ impl Maps {
         self.carry_over_calls(older)?;
         copy(&older.services, &mut self.services, names::SERVICES)?;
         copy(&older.discoveries, &mut self.discoveries, names::DISCOVERIES)?;
+        self.write_filters(&tables)?;
         self.ports.set(names::SIGNALLING, *tables.ports(), 0).map_err(fails(names::PORTS, "carry over"))
+    }
+
+    fn write_filters(&mut self, tables: &Tables) -> Result<(), Error> {
+        let filters = tables.filters(|target| self.availability.get(target));
+        self.filters.set(0, filters, 0).map_err(fails(names::FILTERS, "write"))
     }
 
     /// The flows alone.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use failover_common::{
     key::{EndpointKey, HostKey, UDP, mapped},
     names::{DISCOVERY, MAX_BACKUPS, MOST_DISCOVERIES},
-    value::{Endpoint, Hosts, Origin, PortBitmap, Server, Service},
+    value::{Availability, Endpoint, Filters, Hosts, Origin, PortBitmap, Server, Service},
 };
 
 use super::{
@@ -152,6 +152,23 @@ impl Tables {
     /// Where the backup at place `n` (from 0) serves the service `asked`.
     pub fn server(&self, asked: &EndpointKey, n: u32) -> Option<&Server> {
         self.servers.get(&(self.services.get(asked)?.service * MAX_BACKUPS + n))
+    }
+
+    /// The hosts at which anything is served, with these decisions.
+    pub fn filters(&self, availability: impl Fn(u32) -> Availability) -> Filters {
+        let is_away = |target| {
+            let now = availability(target);
+            (now.serving(), now.keeper()) != (0, 0)
+        };
+        let hosts = |addresses: &mut dyn Iterator<Item = [u8; 16]>| {
+            addresses.map(|address| words(&address)).fold(Hosts::default(), Hosts::and)
+        };
+        let away = self.services.iter().filter(|(_, service)| is_away(service.target));
+        Filters {
+            services: hosts(&mut self.services.keys().map(|key| key.address)),
+            backups: hosts(&mut self.backups.keys().map(|key| key.address)),
+            away: hosts(&mut away.map(|(key, _)| key.address)),
+        }
     }
 
     /// The ports at which signalling enters or leaves.

@@ -2,12 +2,16 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use failover_common::{names::MOST_DISCOVERIES, reason::Reason, value::Availability};
+use failover_common::{
+    names::MOST_DISCOVERIES,
+    reason::Reason,
+    value::{Availability, Hosts},
+};
 use failover_user::config::model::{Failback, Family, ServiceKind, Steer, Target};
 
 use super::{
     Answer, Endpoint, Model, Stop,
-    parse::{self, Parsed, Part, Quoted},
+    parse::{self, Glance, Parsed, Part, Quoted},
     rewrite::{Rewritten, Side, is_unfinished},
     route::{Way, route},
 };
@@ -39,8 +43,8 @@ pub(super) struct Wish {
 
 impl Model {
     pub(super) fn visit(&mut self, packet: &Raw) -> Result<Answer, Stop> {
-        if let Some((protocol, source, destination)) = parse::glance(&packet.bytes) {
-            self.signalling(protocol, destination, source)?;
+        if let Some(glance) = parse::glance(&packet.bytes) {
+            self.look(&glance)?;
         }
         let parsed = parse::parse(&packet.bytes)?;
         if parsed.to_group {
@@ -59,6 +63,33 @@ impl Model {
                 self.memory.first(&parsed, id, rewritten);
                 done.map(|(answer, _)| answer)
             }
+        }
+    }
+
+    /// What is for nobody, or for a primary that serves, passes at a glance; whose hosts those may be is told by a filter that
+    /// may take others for them.
+    fn look(&self, glance: &Glance) -> Result<(), Stop> {
+        let (source, destination) = (glance.source, glance.destination);
+        let (to, from) = self.signalling(glance.protocol, destination.port(), source.port())?;
+        if !glance.unicast {
+            return Ok(());
+        }
+        let from = from && may_be(source.ip(), &mut self.backups.keys());
+        let to = to && may_be(destination.ip(), &mut self.services.keys());
+        if !to && !from {
+            return Err(Reason::NotOurs.into());
+        }
+        let at_home = |n: usize| (self.serving[n], self.keeper[n]) == (0, 0);
+        let mut away = self.services.iter().filter(|(_, n)| !at_home(**n)).map(|(end, _)| end);
+        if from || may_be(destination.ip(), &mut away) || !glance.proper {
+            return Ok(());
+        }
+        let asked = (destination, glance.protocol);
+        match self.services.get(&asked) {
+            Some(&n) if !self.backups.contains_key(&asked) && at_home(n) => {
+                Err(Stop { reason: Reason::PrimaryServes, target: Some(n) })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -305,6 +336,21 @@ impl Model {
         let Some(dedicated) = self.backups.get(&destination).copied() else { return Err(stop) };
         self.backup_says(destination, dedicated, source, parsed.destination, false)
     }
+}
+
+/// Whether a filter takes it for one of these.
+fn may_be(host: IpAddr, of: &mut dyn Iterator<Item = &Endpoint>) -> bool {
+    of.fold(Hosts::default(), |hosts, end| hosts.and(in_words(end.0.ip()))).may_hold(in_words(host))
+}
+
+/// An address as maps have it, in words of memory.
+fn in_words(address: IpAddr) -> [u32; 4] {
+    let six = match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        IpAddr::V6(v6) => v6,
+    };
+    let words = six.octets();
+    std::array::from_fn(|n| u32::from_ne_bytes(words[4 * n..4 * n + 4].try_into().expect("four bytes")))
 }
 
 fn way(packet: &Raw, parsed: &Parsed, wish: &Wish) -> Result<Way, Stop> {

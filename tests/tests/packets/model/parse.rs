@@ -68,19 +68,38 @@ pub fn word(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]))
 }
 
-/// What the ports of the plainest packets say, before anything else of them is looked at: protocol, source, destination.
-pub fn glance(bytes: &[u8]) -> Option<(u8, u16, u16)> {
+/// What the plainest packets say at a glance, before anything else of them is looked at.
+pub struct Glance {
+    /// To one station.
+    pub unicast: bool,
+    /// Between addresses that there may be.
+    pub proper: bool,
+    pub protocol: u8,
+    pub source: SocketAddr,
+    pub destination: SocketAddr,
+}
+
+pub fn glance(bytes: &[u8]) -> Option<Glance> {
     if bytes.len() < 38 {
         return None;
     }
-    let (protocol, ports) = match (word(bytes, 12)?, bytes[14]) {
+    let v4 = |at: usize| IpAddr::from(<[u8; 4]>::try_from(&bytes[at..at + 4]).expect("four bytes"));
+    let v6 = |at: usize| IpAddr::from(<[u8; 16]>::try_from(&bytes[at..at + 16]).expect("sixteen bytes"));
+    let (protocol, ports, addresses) = match (word(bytes, 12)?, bytes[14]) {
         // Neither is there more of it, nor something before it.
-        (0x0800, 0x45) if word(bytes, 20)?.trailing_zeros() >= 14 => (bytes[23], 34),
-        (0x86dd, _) => (bytes[20], 54),
+        (0x0800, 0x45) if word(bytes, 20)?.trailing_zeros() >= 14 => (bytes[23], 34, (v4(26), v4(30))),
+        (0x86dd, _) if bytes.len() >= 58 => (bytes[20], 54, (v6(22), v6(38))),
         _ => return None,
     };
-    let ports = (word(bytes, ports)?, word(bytes, ports + 2)?);
-    [UDP, TCP].contains(&protocol).then_some((protocol, ports.0, ports.1))
+    let (source, destination) = (word(bytes, ports)?, word(bytes, ports + 2)?);
+    let mapped = |address: IpAddr| matches!(address, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some());
+    [UDP, TCP].contains(&protocol).then_some(Glance {
+        unicast: bytes[0] & 1 == 0,
+        proper: !mapped(addresses.0) && !mapped(addresses.1),
+        protocol,
+        source: SocketAddr::new(addresses.0, source),
+        destination: SocketAddr::new(addresses.1, destination),
+    })
 }
 
 /// Everything below UDP, TCP and ICMP.
