@@ -185,6 +185,7 @@ fn note(key: &CallKey, role: Role) {
 #[inline(never)]
 extern "C" fn note_call(call: u64, endpoint: u32, target: u32, role: u32) -> u32 {
     let is = |one: Role| role == one as u32;
+    let asks = is(Role::ClientAsks) || is(Role::BackupAsks);
     let (key, now) = (CallKey { call, endpoint, target }, now_seconds());
     if let Some(known) = maps::ANSWERED_CALLS.get_ptr_mut(key) {
         // SAFETY: a live element (RCU); what is stored in place is 4 aligned bytes each.
@@ -192,12 +193,14 @@ extern "C" fn note_call(call: u64, endpoint: u32, target: u32, role: u32) -> u32
         known.seen = now;
         if is(Role::Ends) {
             known.flags |= Call::ENDED;
+        } else if asks {
+            // One of several dialogs was over, or a call begins again under its old Call-ID.
+            known.flags &= !Call::ENDED;
         }
         return 0;
     }
     // SAFETY: read at once.
     let found = unsafe { maps::UNANSWERED_CALLS.get(key) }.copied();
-    let asks = is(Role::ClientAsks) || is(Role::BackupAsks);
     let Some(found) = found else {
         if asks {
             let flags = if is(Role::BackupAsks) { Call::BACKUP_ASKED } else { 0 };

@@ -94,6 +94,11 @@ fn stories() -> Vec<(&'static str, Vec<Said>, Known)> {
             { vec![called, (PHONE, OK, "1 INVITE"), (PHONE, BYE, "1 BYE"), (BACKUP, OK, "1 BYE")] },
             Over,
         ),
+        (
+            "it begins again under the same Call-ID",
+            vec![asked, taken, (PHONE, BYE, "2 BYE"), asked],
+            Answered,
+        ),
         ("an answer to nothing", vec![taken], Nothing),
         ("a BYE of nothing", vec![(PHONE, BYE, "2 BYE")], Nothing),
     ]
