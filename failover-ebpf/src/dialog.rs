@@ -191,11 +191,9 @@ extern "C" fn note_call(call: u64, endpoint: u32, target: u32, role: u32) -> u32
         // SAFETY: a live element (RCU); what is stored in place is 4 aligned bytes each.
         let known = unsafe { &mut *known };
         known.seen = now;
-        if is(Role::Ends) {
-            known.flags |= Call::ENDED;
-        } else if asks {
-            // One of several dialogs was over, or a call begins again under its old Call-ID.
-            known.flags &= !Call::ENDED;
+        let flags = flags(known.flags, is(Role::Ends), asks);
+        if known.flags != flags {
+            known.flags = flags;
         }
         return 0;
     }
@@ -217,12 +215,24 @@ extern "C" fn note_call(call: u64, endpoint: u32, target: u32, role: u32) -> u32
         } else {
             record::table_full();
         }
-    } else if found.seen != now || is(Role::Ends) {
-        let ended = if is(Role::Ends) { Call::ENDED } else { 0 };
-        let call = Call { seen: now, flags: found.flags | ended };
+        return 0;
+    }
+    let call = Call { seen: now, flags: flags(found.flags, is(Role::Ends), asks) };
+    if call != found {
         let _ = maps::UNANSWERED_CALLS.insert(key, call, BPF_ANY.into());
     }
     0
+}
+
+/// What a call's flags become. Whoever asks again goes on: one of several dialogs was over, or a call begins anew under its
+/// old Call-ID.
+#[inline(always)]
+const fn flags(flags: u32, ends: bool, asks: bool) -> u32 {
+    match (ends, asks) {
+        (true, _) => flags | Call::ENDED,
+        (_, true) => flags & !Call::ENDED,
+        _ => flags,
+    }
 }
 
 #[inline(always)]

@@ -91,8 +91,8 @@ impl NextHop {
     pub fn macs(&self) -> [u16; 6] {
         // SAFETY: references.
         let word = |word: &u16| unsafe { ptr::read_volatile(word) };
-        let ([a, b, c], [d, e, f]) = (&self.destination_mac, &self.source_mac);
-        [word(a), word(b), word(c), word(d), word(e), word(f)]
+        let (to, from) = (&self.destination_mac, &self.source_mac);
+        [word(&to[0]), word(&to[1]), word(&to[2]), word(&from[0]), word(&from[1]), word(&from[2])]
     }
 
     /// Whether it is the host itself.

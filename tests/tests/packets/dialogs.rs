@@ -99,6 +99,11 @@ fn stories() -> Vec<(&'static str, Vec<Said>, Known)> {
             vec![asked, taken, (PHONE, BYE, "2 BYE"), asked],
             Answered,
         ),
+        (
+            "it begins again before anybody has taken it",
+            vec![asked, (PHONE, BYE, "2 BYE"), asked, taken],
+            Answered,
+        ),
         ("an answer to nothing", vec![taken], Nothing),
         ("a BYE of nothing", vec![(PHONE, BYE, "2 BYE")], Nothing),
     ]
