@@ -47,7 +47,7 @@ reasons! {
     NotSignalling = 8, "not-signalling";
     /// Passed: a signalling port, but neither to a service nor from a backup.
     NotOurs = 9, "not-ours";
-    /// Passed: the answer to one of the daemon's own probes.
+    /// Passed: to one of the daemon's own probe sockets, or what the kernel says for one that is closed already.
     OwnProbe = 10, "own-probe";
     /// Passed: IP in an Ethernet broadcast or multicast, which every router on the wire receives and none may
     /// forward as unicast (RFC 1812 §5.3.4).

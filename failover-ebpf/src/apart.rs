@@ -62,7 +62,7 @@ macro_rules! apart {
 
             #[inline(always)]
             fn read_call(packet: &Packet<Self>, wanted: Wanted) -> Call {
-                Call::from_bits($read_call(packet.context().cast(), wanted as u32))
+                Call::from_bits($read_call(packet.context().cast(), wanted.bits()))
             }
         }
 

@@ -2,7 +2,8 @@
 //! A phone has one address and port for all that it says, so it is by their Call-ID that they are told apart.
 //!
 //! Who asks for a dialog is remembered as a flow is ([`crate::flows`]): until it is answered, it may have to make
-//! room for another one, and from then on it stays until it is over or idle. Only the other side's 2xx is an answer.
+//! room for another one, and from then on it stays until it is over or idle. Only the other side's 2xx to it is an answer:
+//! anybody gets a 2xx to OPTIONS, or to the CANCEL of a call that nobody took.
 //!
 //! | while a target drains, a datagram of SIP | goes to |
 //! |---|---|
@@ -83,8 +84,7 @@ pub fn read<F: Frame>(packet: &Packet<F>, wanted: u32) -> sip::Call {
         return NONE;
     }
     let place = (l4.offset + l4::UDP_LEN, ip.payload_len - l4::UDP_LEN);
-    let wanted = if wanted == Wanted::Both as u32 { Wanted::Both } else { Wanted::CallId };
-    sip::read(packet, message, place, wanted, *seed)
+    sip::read(packet, message, place, Wanted::from_bits(wanted), *seed)
 }
 
 /// Which server gets a datagram of SIP while its target drains, as [`Availability::serving`] counts them. Keeps the call.
@@ -92,7 +92,8 @@ pub fn read<F: Frame>(packet: &Packet<F>, wanted: u32) -> sip::Call {
 pub fn server<F: Apart>(packet: &Packet<F>, service: &Service, now: Availability) -> u32 {
     // SAFETY: the visit has parsed one.
     let Ok(l4) = (unsafe { L4::kept() }) else { return drain::PRIMARY };
-    let call = F::read_call(packet, Wanted::Both);
+    let kind = Kind::of(packet, l4);
+    let call = F::read_call(packet, wanted(kind).and_to());
     keep(call);
     if !call.is_known() {
         return drain::PRIMARY;
@@ -105,7 +106,7 @@ pub fn server<F: Apart>(packet: &Packet<F>, service: &Service, now: Availability
         trace::known(Trace::BEGAN_AT_BACKUP);
         return backup;
     }
-    if call.is_tagged() || matches!(Kind::of(packet, l4), Kind::Success | Kind::Follows) {
+    if call.is_tagged() || matches!(kind, Kind::Success | Kind::Follows) {
         return drain::PRIMARY;
     }
     trace::known(Trace::BEGINS);
@@ -116,30 +117,33 @@ pub fn server<F: Apart>(packet: &Packet<F>, service: &Service, now: Availability
 #[inline(always)]
 pub fn sent<F: Apart>(packet: &Packet<F>, l4: &L4, wish: &Wish) {
     let kind = Kind::of(packet, l4);
-    if !wish.call.read && kind != Kind::Begins {
+    if !wish.call.read && matches!(kind, Kind::Follows | Kind::Other) {
         return;
     }
-    let call = if wish.call.read { kept() } else { F::read_call(packet, Wanted::CallId) };
+    let call = if wish.call.read { kept() } else { F::read_call(packet, wanted(kind)) };
     if call.is_known() && !dry_run() {
         let key = CallKey { call: call.id(), endpoint: wish.call.endpoint, target: wish.target };
-        let role = if kind == Kind::Success { Role::ClientAnswers } else { role(kind, Role::ClientAsks) };
-        note(&key, role);
+        note(&key, role(kind, call, (Role::ClientAsks, Role::ClientAnswers)));
     }
 }
 
 /// A backup has sent a datagram of SIP in the name of `target`.
 #[inline(always)]
 pub fn came_back<F: Apart>(packet: &Packet<F>, ip: &Ip, l4: &L4, endpoint: &Endpoint, target: u32) {
-    if ip.protocol != UDP || endpoint.flags & Endpoint::PIN_CALLS == 0 {
+    if ip.protocol != UDP {
         return;
     }
-    let role = match Kind::of(packet, l4) {
-        Kind::Success => Role::BackupAnswers,
-        kind @ (Kind::Begins | Kind::Ends) => role(kind, Role::BackupAsks),
-        _ => return,
-    };
-    let call = F::read_call(packet, Wanted::CallId);
+    let kind = Kind::of(packet, l4);
+    if matches!(kind, Kind::Follows | Kind::Other) {
+        return;
+    }
+    // While the operator drains the primary, the answer to what the backup asks must find it, whatever failback says.
+    if endpoint.flags & Endpoint::PIN_CALLS == 0 && maps::availability(target).keeper() == 0 {
+        return;
+    }
+    let call = F::read_call(packet, wanted(kind));
     if call.is_known() && !dry_run() {
+        let role = role(kind, call, (Role::BackupAsks, Role::BackupAnswers));
         note(&CallKey { call: call.id(), endpoint: endpoint.id, target }, role);
     }
 }
@@ -156,12 +160,19 @@ enum Role {
 }
 
 #[inline(always)]
-const fn role(kind: Kind, asks: Role) -> Role {
+const fn role(kind: Kind, call: sip::Call, (asks, answers): (Role, Role)) -> Role {
     match kind {
         Kind::Begins => asks,
+        Kind::Success if call.is_answer() => answers,
         Kind::Ends => Role::Ends,
         _ => Role::GoesOn,
     }
+}
+
+/// What has to be read of a message.
+#[inline(always)]
+fn wanted(kind: Kind) -> Wanted {
+    if kind == Kind::Success { Wanted::ANSWER } else { Wanted::CALL_ID }
 }
 
 #[inline(always)]
@@ -174,19 +185,20 @@ fn note(key: &CallKey, role: Role) {
 #[inline(never)]
 extern "C" fn note_call(call: u64, endpoint: u32, target: u32, role: u32) -> u32 {
     let is = |one: Role| role == one as u32;
+    let asks = is(Role::ClientAsks) || is(Role::BackupAsks);
     let (key, now) = (CallKey { call, endpoint, target }, now_seconds());
     if let Some(known) = maps::ANSWERED_CALLS.get_ptr_mut(key) {
         // SAFETY: a live element (RCU); what is stored in place is 4 aligned bytes each.
         let known = unsafe { &mut *known };
         known.seen = now;
-        if is(Role::Ends) {
-            known.flags |= Call::ENDED;
+        let flags = flags(known.flags, is(Role::Ends), asks);
+        if known.flags != flags {
+            known.flags = flags;
         }
         return 0;
     }
     // SAFETY: read at once.
     let found = unsafe { maps::UNANSWERED_CALLS.get(key) }.copied();
-    let asks = is(Role::ClientAsks) || is(Role::BackupAsks);
     let Some(found) = found else {
         if asks {
             let flags = if is(Role::BackupAsks) { Call::BACKUP_ASKED } else { 0 };
@@ -203,12 +215,24 @@ extern "C" fn note_call(call: u64, endpoint: u32, target: u32, role: u32) -> u32
         } else {
             record::table_full();
         }
-    } else if found.seen != now {
-        let ended = if is(Role::Ends) { Call::ENDED } else { 0 };
-        let call = Call { seen: now, flags: found.flags | ended };
+        return 0;
+    }
+    let call = Call { seen: now, flags: flags(found.flags, is(Role::Ends), asks) };
+    if call != found {
         let _ = maps::UNANSWERED_CALLS.insert(key, call, BPF_ANY.into());
     }
     0
+}
+
+/// What a call's flags become. Whoever asks again goes on: one of several dialogs was over, or a call begins anew under its
+/// old Call-ID.
+#[inline(always)]
+const fn flags(flags: u32, ends: bool, asks: bool) -> u32 {
+    match (ends, asks) {
+        (true, _) => flags | Call::ENDED,
+        (_, true) => flags & !Call::ENDED,
+        _ => flags,
+    }
 }
 
 #[inline(always)]

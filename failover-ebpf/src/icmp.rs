@@ -91,6 +91,9 @@ fn decide<F: Frame>(packet: &Packet<F>, ip: &Ip, quote: &Quote) -> Result<(), En
 
 #[inline(always)]
 fn to_backup(ip: &Ip, quote: &Quote, service: &Service) -> Result<(), End> {
+    if maps::is_probe(quote.destination, quote.destination_port, quote.protocol) {
+        return Err(Reason::OwnProbe.into());
+    }
     let drained =
         |now| drain::speaker(&quote.destination, quote.destination_port, quote.protocol, service, now);
     let (server, now) = steer::server(ip, service, drained)?;

@@ -335,8 +335,8 @@ impl<'a, F: Frame> Packet<'a, F> {
 }
 
 impl Packet<'_, TcContext> {
-    /// Ethernet, IPv4, and a TCP header without options.
-    const LEAST_READABLE: usize = 14 + 20 + 20;
+    /// Ethernet, IPv6, and a TCP header without options, or UDP's and the words by which a message of SIP is told.
+    const LEAST_READABLE: usize = 14 + 40 + 20;
     /// As much is made readable where that is not.
     const READABLE: u32 = 128;
 
@@ -344,7 +344,7 @@ impl Packet<'_, TcContext> {
     #[inline(always)]
     pub fn unfold(&mut self) {
         let len = self.len();
-        if self.readable() < Self::LEAST_READABLE && len > Self::LEAST_READABLE {
+        if self.readable() < Self::LEAST_READABLE && len > self.readable() {
             let _ = self.frame.pull_data(Self::READABLE.min(len as u32));
         }
     }

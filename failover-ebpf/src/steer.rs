@@ -29,6 +29,10 @@ const NOBODY: u32 = Availability::NOBODY as u32;
 /// A packet to a target's service: to the backup, where one serves.
 #[inline(always)]
 pub fn to_service<F: Apart>(packet: &Packet<F>, ip: &Ip, l4: &L4, service: &Service) -> Result<(), End> {
+    // Of the daemon's own sockets, the kernel says things without their mark: a reset, once the socket is closed.
+    if F::EGRESS && packet.ingress() == 0 && maps::is_probe(ip.source, l4.source, ip.protocol) {
+        return Err(Reason::OwnProbe.into());
+    }
     let (server, now) = match server(ip, service, |now| drain::server(packet, ip, l4, service, now)) {
         Err(stop) if stop.reason() == Reason::PrimaryServes as u32 => {
             remember_own(service)?;

@@ -1,4 +1,5 @@
-//! As much of a SIP message (RFC 3261 §7) as tells its dialog: the Call-ID, and whether To has a tag.
+//! As much of a SIP message (RFC 3261 §7) as tells its dialog: the Call-ID, whether To has a tag, and what a response
+//! answers.
 //!
 //! The message's beginning is copied, and gone through eight bytes at a time. What does not end in there, or is not
 //! as the grammar has it, is not read at all.
@@ -35,6 +36,8 @@ const SMALL: u64 = ONES * 0x20;
 
 const CALL_ID: u64 = u64::from_le_bytes(*b"call-id\0");
 const SEVEN: u64 = u64::MAX >> 8;
+const C_SEQ: u64 = u64::from_le_bytes(*b"cseq\0\0\0\0");
+const FOUR: u64 = u64::MAX >> 32;
 
 /// The message that this CPU is at.
 #[repr(C)]
@@ -55,7 +58,8 @@ pub struct Message {
 /// ```text
 /// bit  0      To has a tag
 /// bit  1      it was read
-/// bits 2..64  of the Call-ID's hash
+/// bit  2      it is about what asks for a dialog, by its CSeq
+/// bits 3..64  of the Call-ID's hash
 /// ```
 #[derive(Clone, Copy)]
 pub struct Call(u64);
@@ -63,6 +67,8 @@ pub struct Call(u64);
 impl Call {
     const TAGGED: u64 = 1;
     const READ: u64 = 2;
+    const ANSWER: u64 = 4;
+    const FLAGS: u64 = Self::TAGGED | Self::READ | Self::ANSWER;
 
     /// From [`Self::bits`].
     #[inline(always)]
@@ -88,20 +94,57 @@ impl Call {
         self.0 & Self::TAGGED != 0
     }
 
+    /// Of a response whose CSeq was read: whether it answers INVITE, SUBSCRIBE or REFER.
+    #[inline(always)]
+    pub const fn is_answer(self) -> bool {
+        self.0 & Self::ANSWER != 0
+    }
+
     /// What stands for the Call-ID.
     #[inline(always)]
     pub const fn id(self) -> u64 {
-        self.0 | Self::TAGGED
+        self.0 | Self::FLAGS
     }
 }
 
 /// What is to be read of a message.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
-    /// The Call-ID.
-    CallId,
-    /// And whether To has a tag.
-    Both,
+#[derive(Clone, Copy)]
+pub struct Wanted(u32);
+
+impl Wanted {
+    /// The Call-ID, which always is.
+    pub const CALL_ID: Self = Self(0);
+    /// And what a response answers.
+    pub const ANSWER: Self = Self(2);
+    const TO: u32 = 1;
+
+    /// From [`Self::bits`].
+    #[inline(always)]
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// In one register.
+    #[inline(always)]
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// And whether To has a tag, without which the message is not read at all.
+    #[inline(always)]
+    pub const fn and_to(self) -> Self {
+        Self(self.0 | Self::TO)
+    }
+
+    #[inline(always)]
+    const fn to(self) -> bool {
+        self.0 & Self::TO != 0
+    }
+
+    #[inline(always)]
+    const fn answer(self) -> bool {
+        self.0 & Self::ANSWER.0 != 0
+    }
 }
 
 /// Reads the message of `len` bytes at `offset` into `message`; `seed` is what makes its hash nobody else's.
@@ -125,20 +168,23 @@ pub fn read<F: Frame>(
     }
     (message.words[end], message.words[end + 1]) = (0, 0);
     (message.end, message.behind) = (end as u32, [0; 4]);
-    find_headers(wanted as u32);
+    find_headers(wanted.bits());
     let Some(at) = lexer::value(CALL) else { return NONE };
     let hash = hash(message, at, seed);
     if hash == 0 {
         return NONE;
     }
-    let mut call = hash & !(Call::TAGGED | Call::READ) | Call::READ;
-    if wanted == Wanted::Both {
+    let mut call = hash & !Call::FLAGS | Call::READ;
+    if wanted.to() {
         let Some(at) = lexer::value(TO) else { return NONE };
         match lexer::tag(at) {
             Some(true) => call |= Call::TAGGED,
             Some(false) => {}
             None => return NONE,
         }
+    }
+    if wanted.answer() && lexer::value(CSEQ).is_some_and(|at| asks(message, at)) {
+        call |= Call::ANSWER;
     }
     Call(call)
 }
@@ -175,12 +221,15 @@ extern "C" fn look_at_lines(n: u32, wanted: u32) -> u32 {
         if what == BODY {
             return 1;
         }
-        let place = &mut message.behind[what];
+        let place = &mut message.behind[what & 3];
         if *place == 0 {
             *place = (n * 8 + at + len) as u32;
         }
     }
-    let all = message.behind[CALL] != 0 && (wanted == Wanted::CallId as u32 || message.behind[TO] != 0);
+    let wanted = Wanted::from_bits(wanted);
+    let all = message.behind[CALL] != 0
+        && (!wanted.to() || message.behind[TO] != 0)
+        && (!wanted.answer() || message.behind[CSEQ] != 0);
     u32::from(ends != 0 || all)
 }
 
@@ -190,8 +239,10 @@ const OTHER: usize = 0;
 const CALL: usize = 1;
 /// To.
 const TO: usize = 2;
+/// CSeq.
+const CSEQ: usize = 3;
 /// The empty line before the body.
-const BODY: usize = 3;
+const BODY: usize = 4;
 
 /// Which header it is whose line begins with these bytes, and how long its name is.
 #[inline(always)]
@@ -201,11 +252,25 @@ fn name(line: u64) -> (usize, usize) {
     match (small as u8, (small >> 8) as u8) {
         _ if matches!(line as u8, b'\r' | b'\n') => (BODY, 0),
         (b'c', _) if small & SEVEN == CALL_ID && ends_at(7) => (CALL, 7),
+        (b'c', _) if small & FOUR == C_SEQ && ends_at(4) => (CSEQ, 4),
         (b'i', _) if ends_at(1) => (CALL, 1),
         (b't', _) if ends_at(1) => (TO, 1),
         (b't', b'o') if ends_at(2) => (TO, 2),
         _ => (OTHER, 0),
     }
+}
+
+/// Whether the CSeq at `at` names a request that asks for a dialog: a number of ten digits at most, a space, and the method.
+#[inline(always)]
+fn asks(message: &Message, at: usize) -> bool {
+    let (first, second) = (blanks(message.unaligned(at)), blanks(message.unaligned(at + 8)));
+    let behind = match (first, second) {
+        (0, 0) => return false,
+        (0, second) => at + 9 + lowest(second),
+        (first, _) => at + 1 + lowest(first),
+    };
+    let method = (message.unaligned(behind) as u32).to_le_bytes();
+    matches!(&method, b"INVI" | b"SUBS" | b"REFE")
 }
 
 /// Of the word at `at`: 0 where it is empty, too long, or does not end in the message.

@@ -64,7 +64,7 @@ impl Core {
     fn look_for_room(&self, flows: &Flows) {
         let before = self.remembered.as_ref().is_some_and(|before| before.flows.is_crowded());
         if flows.is_crowded() && !before {
-            let (answered, room) = (flows.answered, flows.room);
+            let (answered, room) = (flows.fullest(), flows.room);
             self.warn(format!(
                 "the flow table is nearly full: {answered} of {room} entries; raise `max_flows`, or later clients are the \
                  first to be forgotten"
@@ -80,7 +80,7 @@ impl Core {
             .remembered
             .get_or_insert_with(|| Remembered { began: Instant::now(), flows: Flows::default() });
         let known = &mut known.flows;
-        if known.answered < room || known.room == 0 {
+        if known.fullest() < room || known.room == 0 {
             (known.answered, known.room) = (room, room);
             self.warn(format!(
                 "the flow table is full: {room} entries; who is answered now may be forgotten; raise `max_flows`"

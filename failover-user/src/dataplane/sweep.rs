@@ -40,10 +40,14 @@ pub struct Flows {
 }
 
 impl Flows {
+    /// Entries of the fuller one of the two tables of those who were answered.
+    pub const fn fullest(&self) -> u64 {
+        if self.answered > self.answered_calls { self.answered } else { self.answered_calls }
+    }
+
     /// Whether there is next to no room left.
     pub const fn is_crowded(&self) -> bool {
-        let most = if self.answered > self.answered_calls { self.answered } else { self.answered_calls };
-        most * 10 >= self.room * 9
+        self.fullest() * 10 >= self.room * 9
     }
 }
 

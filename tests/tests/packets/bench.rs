@@ -249,7 +249,7 @@ impl Bench {
     }
 
     /// The same of calls.
-    fn calls(&self) -> Result<[HashMap<MapData, CallKey, Call>; 2]> {
+    pub fn calls(&self) -> Result<[HashMap<MapData, CallKey, Call>; 2]> {
         let table = |name| Ok::<_, anyhow::Error>(HashMap::try_from(self.pinned(name)?)?);
         Ok([table(names::UNANSWERED_CALLS)?, table(names::ANSWERED_CALLS)?])
     }

@@ -198,6 +198,12 @@ fn others_errors() -> Vec<Fixture> {
         )
         .probed_from(PROBE, false),
         leave(
+            "about what the primary has said to the daemon's own probe",
+            error(*PROBE.ip(), BACKUPS, PORT_UNREACHABLE, &udp(PARIS, PROBE), 28),
+            Reason::OwnProbe,
+        )
+        .probed_from(PROBE, false),
+        leave(
             "a backup's about its own primary",
             error(*PARIS_BACKUP.ip(), BACKUPS, PORT_UNREACHABLE, &udp(PARIS, PARIS_BACKUP), 28),
             Reason::BetweenServers,

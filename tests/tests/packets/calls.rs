@@ -138,6 +138,14 @@ fn away_from_it() -> Vec<Fixture> {
         )
         .then_drained_to(PARIS, 1)
         .after(to(PARIS, &invite(call))),
+        steered(
+            "what a phone answers to a call that the backup has begun while it was drained",
+            &message("SIP/2.0 180 Ringing", call, TAG),
+            TO_NARROW,
+            NARROW_BACKUP,
+        )
+        .then_drained_to(TO_NARROW, 1)
+        .after(udp(NARROW_BACKUP, PHONE).payload(invite(call).as_bytes())),
     ]
 }
 

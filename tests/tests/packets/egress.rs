@@ -1,10 +1,15 @@
 //! The way out: what the router itself makes, and what XDP has left to it.
 
-use failover_common::{names::MARK, reason::Reason, value::Counter};
+use failover_common::{
+    key::{EndpointKey, TCP, UDP, mapped},
+    names::MARK,
+    reason::Reason,
+    value::Counter,
+};
 
 use crate::{
     bench::{Moved, difference, with_bench},
-    frame::{Frame, Raw, tcp_data, tcp_syn, udp},
+    frame::{Frame, Raw, tcp_data, tcp_reset, tcp_syn, udp},
     network::*,
 };
 
@@ -112,6 +117,31 @@ fn packets_that_leave() {
                 None => assert!(moved.keys().all(|(target, _)| target.is_none()), "case {number}: {moved:?}"),
             }
         }
+        Ok(())
+    });
+}
+
+/// Where one of the daemon's probe sockets is closed already, it is the kernel that answers what still comes for it: by a
+/// reset that has no mark.
+#[test]
+fn what_the_kernel_says_for_a_probe_socket_is_not_steered() {
+    with_bench(|bench| {
+        let own = at(PRIMARIES, 1, 40_001);
+        let (reset, datagram) = (Raw::from(tcp_reset(own, PARIS)), Raw::from(udp(own, PARIS)));
+        for protocol in [TCP, UDP] {
+            bench
+                .dataplane
+                .exempt(&EndpointKey::new(mapped(own.ip().octets()), own.port(), protocol), true)?;
+        }
+        let before = bench.counters()?;
+        for sent in [&reset, &datagram] {
+            assert_eq!(bench.send_out(sent, None, 0)?, (PASS, sent.bytes.clone()));
+        }
+        let moved = difference(&before, &bench.counters()?);
+        assert!(moved.keys().eq([&(None, Reason::OwnProbe)]), "{moved:?}");
+        bench.dataplane.forget_probes()?;
+        // Anybody else's is.
+        assert_eq!(bench.send_out(&reset, None, 0)?.0, REDIRECT);
         Ok(())
     });
 }

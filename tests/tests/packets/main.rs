@@ -10,6 +10,7 @@ mod bench;
 mod beyond;
 mod calls;
 mod decap;
+mod dialogs;
 mod dice;
 mod differential;
 mod discovery;

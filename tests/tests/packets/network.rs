@@ -367,7 +367,8 @@ pub fn targets() -> Vec<Target> {
         (TO_PROHIBITED, PROHIBITED),
     ];
     for (primary, backup) in odd {
-        target(&mut text, primary, "", &[(SocketAddrV4::new(backup, 5060), DEDICATED)]);
+        let words = if primary == TO_NARROW { immediate } else { "" };
+        target(&mut text, primary, words, &[(SocketAddrV4::new(backup, 5060), DEDICATED)]);
     }
     config::parse("packets.toml", &text).expect("the configuration holds").config.targets
 }

@@ -323,6 +323,9 @@ impl Model {
         }
         let mut stop = Stop::from(Reason::NotOurs);
         if let Some(&target) = self.services.get(&source) {
+            if self.probes.contains(&destination) {
+                return Err(Reason::OwnProbe.into());
+            }
             match self.server(target, source, quoted.destination, parsed.source, None) {
                 Ok((end, _)) => {
                     let steer = self.targets[target].steer;

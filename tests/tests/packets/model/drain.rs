@@ -71,7 +71,8 @@ impl Model {
 
     /// A backup says something in the name of `target`.
     pub(super) fn note_call_of(&mut self, target: usize, backup: Endpoint, message: &[u8]) {
-        if backup.1 == parse::TCP || calls::kind(message) != Kind::Begins || !self.keeps_calls_at(backup) {
+        let kept = self.keeper[target] != 0 || self.keeps_calls_at(backup);
+        if backup.1 == parse::TCP || calls::kind(message) != Kind::Begins || !kept {
             return;
         }
         if let Some(call) = calls::read(message, false) {
