@@ -111,6 +111,8 @@ pub const LEAST_NEXT_HOPS: u32 = 1024;
 pub const MOST_NEXT_HOPS: u32 = 65_536;
 /// The read-only global that says who forwards: 1 the kernel, whatever was rewritten (`forward = "kernel"`), 0 XDP.
 pub const KERNEL_FORWARDS: &str = "KERNEL_FORWARDS";
+/// The read-only global [`crate::entropy::Sources`]: where envelopes of IPv4 come from.
+pub const ENVELOPE_SOURCES: &str = "ENVELOPE_SOURCES";
 /// The bit of a packet's mark (`SO_MARK`) with which it is never steered on its way out: a probe of the daemon's, or a
 /// packet that was steered there already. It is taken away on the way out.
 pub const MARK: u32 = 0x0800_0000;

@@ -11,7 +11,10 @@
 //!
 //! The envelope's source is the router's own address on that way: reverse-path filters let it through, ICMP errors about
 //! it come home, and the far side can tell it from a stranger's. An outer IPv6 header has a flow label for each flow
-//! (RFC 6438), by which networks and receivers spread them; IPv4 has no place for one.
+//! (RFC 6438), by which networks and receivers spread them; IPv4 has no place for one. There, the operator may give the
+//! router a prefix, of which each flow has an address as its source ([`Sources`]).
+
+use core::ptr;
 
 use aya_ebpf::{
     bindings::xdp_md,
@@ -19,7 +22,8 @@ use aya_ebpf::{
 };
 use failover_common::{
     checksum::{Difference, fold},
-    entropy, key,
+    entropy::{self, Sources},
+    key,
     reason::Reason,
     value::Server,
 };
@@ -47,6 +51,10 @@ const DONT_FRAGMENT: u16 = 0x4000;
 /// The upper bits of a TOS: what is copied. ECN is not, because not every far side puts it together again (RFC 6040
 /// §4.3).
 const DSCP: u8 = 0xfc;
+
+/// Set by the loader, before the verifier looks at it.
+#[unsafe(no_mangle)]
+static ENVELOPE_SOURCES: Sources = Sources::ROUTER;
 
 /// Delivers the packet whose visit came to [`End::DELIVER`].
 #[inline(always)]
@@ -127,7 +135,7 @@ fn send(packet: &mut Packet, ip: &'static Ip, wish: &'static Wish, ports: [u16; 
     }
     let (to, l2, envelope) = (wish.change.address, is_l2(wish), envelope(wish));
     let question = Question {
-        from: if l2 { Some(ip.source) } else { None },
+        from: if l2 { Some(ip.source) } else { source(ip, ports, to.is_v4()) },
         to,
         flow: if l2 { ip.flow } else { flow(ip, ports, to.is_v4()) },
         protocol: if l2 { ip.protocol } else { inside(ip.family) },
@@ -191,6 +199,17 @@ fn flow(ip: &Ip, ports: [u16; 2], v4: bool) -> u32 {
     u32::from_ne_bytes([0x60 | class >> 4, class << 4 | high, middle, low])
 }
 
+/// Where an envelope of the flow comes from; `None`: from the router's own address on its way.
+#[inline(always)]
+fn source(ip: &Ip, ports: [u16; 2], v4: bool) -> Option<Address> {
+    // SAFETY: a live static; the load is volatile because it is the loader that gives it its value.
+    let sources = unsafe { ptr::read_volatile(&raw const ENVELOPE_SOURCES) };
+    if sources.hosts == 0 || !v4 {
+        return None;
+    }
+    Some(Address::v4(sources.of(label(ip, ports))))
+}
+
 /// The flow's label. All fragments of a datagram have one, so none of them has ports in it.
 #[inline(always)]
 fn label(ip: &Ip, ports: [u16; 2]) -> u32 {
@@ -217,7 +236,7 @@ fn wrap(
         flow: question.flow,
         length: question.total_len,
         protocol: question.protocol,
-        source: hop.source,
+        source: question.from.map_or(hop.source, as_header),
         destination: as_header(question.to),
     };
     header.write(packet, ip.offset, family)

@@ -43,11 +43,16 @@ pub struct Carrier {
 impl Carrier {
     /// Starts it all; returns once all is up. `target` is steered by `l2` or `ipip`.
     pub fn new(target: Target) -> Result<Self> {
+        Self::with_envelopes_from(None, target)
+    }
+
+    /// The same; the router's envelopes of IPv4 come from `source`, a prefix, if it is not the router's own address.
+    pub fn with_envelopes_from(source: Option<&'static str>, target: Target) -> Result<Self> {
         let lab = Lab::new(Weight::Quick)?;
         lab.speak_ipv6()?;
         carry(&lab)?;
         if target.steer == "ipip" {
-            open_envelopes(&lab)?;
+            open_envelopes(&lab, source)?;
         } else {
             accept_redirects_at(&lab, &lab.backup)?;
         }
@@ -62,7 +67,8 @@ impl Carrier {
             Kamailio::start(&lab, &lab.backup, as_target(Role::PRIMARY))?,
             Kamailio::start(&lab, &lab.backup, as_target(Role::PRIMARY6))?,
         ];
-        let daemon = Daemon::start(&lab, &Settings::empty(&lab).with(target).probe(QUICK_PROBE))?;
+        let settings = Settings { envelope_source: source, ..Settings::empty(&lab) };
+        let daemon = Daemon::start(&lab, &settings.with(target).probe(QUICK_PROBE))?;
         daemon.wait_all_up(SWITCH)?;
         Ok(Self { daemon, primaries, _backups: backups, lab })
     }
@@ -110,12 +116,14 @@ fn carry(lab: &Lab) -> Result<()> {
     lab.backup.ip(&format!("-6 address add {PRIMARY6}/128 dev lo nodad")).map(drop)
 }
 
-/// The kernel here may have no tunnel device: the program that opens envelopes stands in for one.
-pub fn open_envelopes(lab: &Lab) -> Result<()> {
+/// The kernel here may have no tunnel device: the program that opens envelopes stands in for one. It opens those of IPv4
+/// that come from `source`, or from the router's own address.
+pub fn open_envelopes(lab: &Lab, source: Option<&str>) -> Result<()> {
     let mut command = lab.backup.command(binary()?);
     command.args(["attach", "--decap", DEVICE, "--bpffs-dir"]).arg(lab.pin_dir(lab.backup.name()));
-    for router in [IpAddr::from(ROUTER), ROUTER6.into()] {
-        command.args(["--from", &router.to_string()]);
+    let four = source.map_or_else(|| ROUTER.to_string(), str::to_owned);
+    for router in [four, ROUTER6.to_string()] {
+        command.args(["--from", &router]);
     }
     for target in [IpAddr::from(PRIMARY), PRIMARY6.into()] {
         command.args(["--for", &target.to_string()]);

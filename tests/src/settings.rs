@@ -34,6 +34,8 @@ pub struct Settings {
     pub max_flows: Option<u32>,
     /// `[router] forward = "kernel"`.
     pub kernel_forwards: bool,
+    /// `[router] envelope_source`.
+    pub envelope_source: Option<&'static str>,
     /// `[defaults] probe`, a TOML value.
     pub probe: String,
     /// In the order of the file.
@@ -162,6 +164,7 @@ impl Settings {
             bpffs_dir: lab.bpffs_dir(),
             max_flows: None,
             kernel_forwards: false,
+            envelope_source: None,
             probe: PROBE.to_owned(),
             targets: Vec::new(),
         }
@@ -209,6 +212,9 @@ impl std::fmt::Display for Settings {
         }
         if self.kernel_forwards {
             writeln!(f, "forward        = \"kernel\"")?;
+        }
+        if let Some(prefix) = self.envelope_source {
+            writeln!(f, "envelope_source = {prefix:?}")?;
         }
         writeln!(f, "\n[defaults]\nprobe = {}", self.probe)?;
         for target in &self.targets {

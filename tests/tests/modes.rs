@@ -2,6 +2,7 @@
 //! phone with it, past the router's tables.
 
 use std::{
+    collections::BTreeSet,
     net::{SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket},
     time::Duration,
 };
@@ -10,7 +11,7 @@ use anyhow::Result;
 use failover_tests::{
     capture::Capture,
     carrier::{Carrier, both_families, open_envelopes},
-    daemon::binary,
+    daemon::{accept_redirects_at, binary},
     process,
     settings::Target,
     sip,
@@ -127,15 +128,62 @@ fn a_large_request_in_fragments_arrives_whole_in_envelopes() -> Result<()> {
     fragments("ipip")
 }
 
+/// Takes the program that opens envelopes off the backup's device.
+fn open_no_more(lab: &Lab) -> Result<String> {
+    let mut command = lab.backup.command(binary()?);
+    command.args(["detach", "--decap", DEVICE, "--bpffs-dir"]).arg(lab.pin_dir(lab.backup.name()));
+    process::run(command)
+}
+
+/// A request of each of sixteen ports; nobody waits for an answer.
+fn ask_from_sixteen_ports(lab: &Lab) -> Result<()> {
+    lab.phones.enter(|| {
+        for port in 20_000..20_016 {
+            let own = SocketAddr::from((CALLERS, port));
+            UdpSocket::bind(own)?.send_to(sip::options_request("UDP", own, PARIS, 1).as_bytes(), PARIS)?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn envelopes_that_come_from_a_prefix_tell_flows_apart() -> Result<()> {
+    const SOURCE: &str = "198.18.7.16/28";
+    let mut scene = Carrier::with_envelopes_from(Some(SOURCE), both_families("ipip"))?;
+    scene.primary_dies()?;
+    // Whatever came from elsewhere would not be opened, and not be answered.
+    for _ in 0..8 {
+        assert_eq!((scene.server(PARIS)?, scene.server_over_tcp(PARIS)?), ("backup".into(), "backup".into()));
+        assert_eq!(scene.server(PARIS6)?, "backup");
+    }
+    // The host's own stack sees envelopes that nobody opens before it.
+    open_no_more(&scene.lab)?;
+    accept_redirects_at(&scene.lab, &scene.lab.backup)?;
+    let steered = || scene.daemon.counted("steered");
+    let before = steered()?;
+    process::wait_for("redirected packet", SWITCH, || {
+        ask_from_sixteen_ports(&scene.lab)?;
+        Ok((steered()? > before).then_some(()))
+    })?;
+    let capture = Capture::start(&scene.lab.backup, DEVICE, &scene.lab.dir().join("envelopes.pcapng"))?;
+    let before = steered()?;
+    ask_from_sixteen_ports(&scene.lab)?;
+    process::wait_for("all of them steered", SWITCH, || Ok((steered()? >= before + 16).then_some(())))?;
+    let captured = capture.stop()?;
+    // The host says by ICMP that it opens none, and quotes them.
+    let rows = captured.fields(&format!("ip.proto == 4 && ip.dst == {BACKUP} && !icmp"), &["ip.src"])?;
+    let inside = captured.count(&format!("ip.src == {SOURCE} && !icmp"))?;
+    assert_eq!((rows.len(), inside), (16, 16), "{rows:?}");
+    assert!(rows.iter().collect::<BTreeSet<_>>().len() > 4, "{rows:?}");
+    assert_eq!(captured.bad_checksums()?, 0);
+    Ok(())
+}
+
 #[test]
 fn the_program_that_opens_envelopes_comes_off_again() -> Result<()> {
     let lab = Lab::new(Weight::Quick)?;
-    open_envelopes(&lab)?;
-    let detach = || -> Result<String> {
-        let mut command = lab.backup.command(binary()?);
-        command.args(["detach", "--decap", DEVICE, "--bpffs-dir"]).arg(lab.pin_dir(lab.backup.name()));
-        process::run(command)
-    };
+    open_envelopes(&lab, None)?;
+    let detach = || open_no_more(&lab);
     assert!(lab.backup.ip(&format!("link show {DEVICE}"))?.contains("prog/xdp"));
     assert_eq!(detach()?, format!("{DEVICE}: detached\n"));
     assert!(!lab.backup.ip(&format!("link show {DEVICE}"))?.contains("prog/xdp"));

@@ -76,6 +76,9 @@ fn router(router: &Router) -> String {
     if router.forward == Forward::Kernel {
         line(&mut out, "forwards", "through the kernel, its firewall and its address translation");
     }
+    if let Some(prefix) = router.envelope_source {
+        line(&mut out, "envelopes", format!("of IPv4 from {prefix}, an address for each flow"));
+    }
     out
 }
 

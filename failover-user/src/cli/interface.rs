@@ -3,12 +3,12 @@
 use std::{net::IpAddr, path::PathBuf};
 
 use clap::{ArgGroup, Args, ValueEnum};
-use failover_common::names::TUNNEL_SLOTS;
 use serde::Serialize;
 
 use super::{
     failure::Failure,
     output,
+    senders::{self, Sender},
     session::{Session, Source},
     words::{clean, or_dash},
 };
@@ -40,9 +40,10 @@ pub(super) struct Attach {
     /// from sending with the router's address, too
     #[arg(long, requires = "from", requires = "for")]
     pub(super) decap: bool,
-    /// With --decap: the router, by its address on the way to this host. May be said more than once
+    /// With --decap: the router, by its address on the way to this host, or its `envelope_source`, an IPv4 prefix. May be
+    /// said more than once
     #[arg(long, value_name = "ROUTER", requires = "decap")]
-    from: Vec<IpAddr>,
+    from: Vec<Sender>,
     /// With --decap: the target for whom packets may come in envelopes, an address that this host carries. May be said
     /// more than once
     #[arg(long, value_name = "TARGET", requires = "decap")]
@@ -131,26 +132,26 @@ pub(super) fn attach_pass(session: &Session, arguments: &Attach) -> Result<(), F
 struct Opening<'a> {
     schema: u32,
     decap: &'a str,
-    from: &'a [IpAddr],
+    from: &'a [Sender],
     #[serde(rename = "for")]
     targets: &'a [IpAddr],
 }
 
 pub(super) fn attach_decap(session: &Session, arguments: &Attach) -> Result<(), Failure> {
-    let envelopes = decap::Envelopes { routers: &arguments.from, targets: &arguments.r#for };
-    if envelopes.routers.len().saturating_mul(envelopes.targets.len()) > TUNNEL_SLOTS as usize {
-        let error = format!("there are more than {TUNNEL_SLOTS} pairs of --from and --for");
-        return Err(Failure::new(2, error));
-    }
+    let (from, targets) = (&arguments.from, &arguments.r#for);
+    let routers = senders::addresses(from, targets.len()).map_err(|error| Failure::new(2, error))?;
+    let envelopes = decap::Envelopes { routers: &routers, targets };
     let mode = arguments.mode.map_or(Mode::Auto, Mode::from);
     decap::Decap::open(envelopes)?.attach(&arguments.bpffs_dir, &arguments.interface, mode)?;
-    let (from, targets) = (envelopes.routers, envelopes.targets);
     let opening = Opening { schema: SCHEMA, decap: &arguments.interface, from, targets };
     output::value(session.output(), &opening, |opening| {
-        let all = |some: &[IpAddr]| some.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(" or ");
-        let (name, from, targets) = (clean(opening.decap), all(opening.from), all(opening.targets));
+        let (name, from, targets) = (clean(opening.decap), either(opening.from), either(opening.targets));
         format!("{name}: attached a program that opens envelopes from {from} for {targets}\n")
     })
+}
+
+fn either(some: &[impl ToString]) -> String {
+    some.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
 }
 
 pub(super) fn detach_alone(session: &Session, arguments: &Detach) -> Result<(), Failure> {

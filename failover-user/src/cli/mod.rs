@@ -25,6 +25,7 @@ mod observe;
 mod output;
 mod reload;
 mod run;
+mod senders;
 mod session;
 mod stats;
 mod status;

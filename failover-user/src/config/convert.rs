@@ -14,7 +14,7 @@ use failover_common::names::MAX_BACKUPS;
 use toml::Spanned;
 
 use super::{
-    Loaded,
+    Loaded, envelopes,
     error::{Problem, Problems},
     families,
     model::{
@@ -76,6 +76,8 @@ pub(super) fn convert(raw: &RawConfig, problems: &mut Problems) -> Option<Loaded
     }
     let placed: Vec<_> = targets.iter().map(|target| place(target, &raw.defaults, problems)).collect();
     topology::check(&placed, problems);
+    let source = raw.router.as_ref().and_then(|router| router.envelope_source.here());
+    envelopes::check(source, &placed, problems);
     if let Some(Router { forward: Forward::Kernel, .. }) = &router {
         for target in targets {
             topology::through_the_kernel(target.steer.or(&raw.defaults.steer), problems);
@@ -84,7 +86,7 @@ pub(super) fn convert(raw: &RawConfig, problems: &mut Problems) -> Option<Loaded
     if !problems.is_empty() {
         return None;
     }
-    let warnings = topology::warnings(&placed);
+    let warnings = [topology::warnings(&placed), envelopes::warnings(source, &placed)].concat();
     let targets = placed.into_iter().map(Placed::build).collect::<Option<_>>()?;
     Some(Loaded { config: Config { router: router?, targets }, warnings })
 }
@@ -107,6 +109,7 @@ fn router(raw: Option<&RawRouter>, problems: &mut Problems) -> Option<Router> {
         bpffs_dir: path(&raw.bpffs_dir, "/sys/fs/bpf/failover"),
         max_flows: NonZeroU32::new(raw.max_flows.unwrap_or(262_144))?,
         forward: raw.forward.unwrap_or(Forward::Xdp),
+        envelope_source: raw.envelope_source.value().copied(),
     })
 }
 

@@ -12,6 +12,7 @@
 //! | `addresses`, `servers` | parts of the model: a server's addresses, and where a target's servers serve it |
 //! | `convert` | built-in values < `[defaults]` < `[[target]]`, and what must hold within one target |
 //! | `families` | what must hold between the addresses of a target and its backups |
+//! | `envelopes`, `prefix` | the addresses that envelopes come from |
 //! | `topology` | what must hold between targets, and what is odd |
 //! | `error`, `report` | what is wrong, and how a person is shown where |
 
@@ -19,9 +20,11 @@ use std::{fs::File, io::Read as _, path::Path};
 
 mod addresses;
 mod convert;
+mod envelopes;
 mod error;
 mod families;
 pub mod model;
+pub mod prefix;
 mod raw;
 mod report;
 mod scalar;

@@ -12,6 +12,7 @@ use std::{
 
 pub use super::{
     addresses::{Addresses, Family},
+    prefix::Prefix,
     servers::Server,
 };
 
@@ -39,6 +40,8 @@ pub struct Router {
     pub max_flows: NonZeroU32,
     /// Who forwards what is rewritten.
     pub forward: Forward,
+    /// Where envelopes of IPv4 come from, if not from the router's own address: /16 to /31.
+    pub envelope_source: Option<Prefix>,
 }
 
 /// Who forwards a packet that is rewritten.

@@ -9,8 +9,11 @@ use toml::{
 };
 
 use super::{
+    envelopes,
     error::{Problem, Problems},
-    model::{Affinity, AllDown, Failback, Forward, Interface, Mode, Require, Service, StatusSet, Steer},
+    model::{
+        Affinity, AllDown, Failback, Forward, Interface, Mode, Prefix, Require, Service, StatusSet, Steer,
+    },
     scalar,
     section::{Said, Section, Word, quoted},
     service::{self, PortOverride},
@@ -40,6 +43,7 @@ pub(super) struct RawRouter {
     pub bpffs_dir: Said<PathBuf>,
     pub max_flows: Said<u32>,
     pub forward: Said<Forward>,
+    pub envelope_source: Said<Prefix>,
 }
 
 /// `[[target]]` or `[defaults]`. Words with one possible value today were checked, and are not kept.
@@ -150,6 +154,7 @@ fn router(word: &Word<'_>, problems: &mut Problems) -> RawRouter {
         bpffs_dir: section.read("bpffs_dir", problems, scalar::path),
         max_flows: section.read("max_flows", problems, |word, problems| word.integer(MAX_FLOWS, problems)),
         forward: section.read("forward", problems, |word, problems| word.choice(&forward, &[], problems)),
+        envelope_source: section.read("envelope_source", problems, envelopes::source),
         span: section.span,
     }
 }

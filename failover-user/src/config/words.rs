@@ -18,7 +18,15 @@ pub(super) const ROOT: Words = Words {
 /// `[router]`.
 pub(super) const ROUTER: Words = Words {
     table: "[router]",
-    known: &["interfaces", "control_socket", "state_dir", "bpffs_dir", "forward", "max_flows"],
+    known: &[
+        "interfaces",
+        "control_socket",
+        "state_dir",
+        "bpffs_dir",
+        "forward",
+        "max_flows",
+        "envelope_source",
+    ],
     later: &[
         (
             "http_listen",

@@ -173,6 +173,7 @@ fn unchangeable(old: &Config, new: &Config) -> Option<&'static str> {
         ("bpffs_dir", old.bpffs_dir == new.bpffs_dir),
         ("max_flows", old.max_flows == new.max_flows),
         ("forward", old.forward == new.forward),
+        ("envelope_source", old.envelope_source == new.envelope_source),
     ]
     .into_iter()
     .find(|(_, same)| !same)

@@ -46,6 +46,7 @@ impl Started {
             bpffs_dir: config.router.bpffs_dir.clone(),
             max_flows: config.router.max_flows.get(),
             forward: config.router.forward,
+            envelope_source: config.router.envelope_source,
             targets: &config.targets,
         })?;
         let kind = if dataplane.adopted() { "adopted" } else { "started" };

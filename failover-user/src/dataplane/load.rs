@@ -11,6 +11,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::{
     attach::{self, Attachment},
+    constants::Constants,
     device, egress,
     error::Error,
     ids::Ids,
@@ -20,7 +21,7 @@ use super::{
     pins::{Pins, make_private, remove_folder},
     tables::Tables,
 };
-use crate::config::model::{Family, Forward, Mode, Target};
+use crate::config::model::{Family, Forward, Mode, Prefix, Target};
 
 /// The eBPF object, built by the build script.
 pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/failover-ebpf"));
@@ -34,6 +35,8 @@ pub struct Options<'a> {
     pub max_flows: u32,
     /// Who forwards what is rewritten.
     pub forward: Forward,
+    /// Where envelopes of IPv4 come from, if not from the router's own address.
+    pub envelope_source: Option<Prefix>,
     /// The topology that the tables must have room for.
     pub targets: &'a [Target],
 }
@@ -50,7 +53,7 @@ pub struct Dataplane {
     /// While somebody observes: what runs in its place.
     pub(super) observing: Option<Observing>,
     adopted: bool,
-    pub(super) forward: Forward,
+    pub(super) constants: Constants,
     /// Whether the programs of the way out are loaded.
     egress: bool,
     /// Of the pin folder.
@@ -123,9 +126,10 @@ impl Dataplane {
         let (before, mut ids) = pinned(&pins)?;
         ids.assign(options.targets);
         let sizes = Sizes::of(&ids, options.max_flows);
+        let constants = Constants::new(options.forward, options.envelope_source);
         let (mut ebpf, fits) = match &before {
-            Some(_) if fits(&pins, sizes) => (load(&pins.maps(), sizes, options.forward)?, true),
-            _ => (load_anew(&pins, sizes, options.forward)?, false),
+            Some(_) if fits(&pins, sizes) => (load(&pins.maps(), sizes, constants)?, true),
+            _ => (load_anew(&pins, sizes, constants)?, false),
         };
         let (mut maps, events) = Maps::take(&mut ebpf)?;
         let adopted = before.is_some();
@@ -155,7 +159,7 @@ impl Dataplane {
             ebpf,
             observing: None,
             adopted,
-            forward: options.forward,
+            constants,
             egress,
             _lock: lock,
         };
@@ -284,7 +288,7 @@ fn fits(pins: &Pins, sizes: Sizes) -> bool {
     })
 }
 
-fn load(maps: &std::path::Path, sizes: Sizes, forward: Forward) -> Result<Ebpf, Error> {
+fn load(maps: &std::path::Path, sizes: Sizes, constants: Constants) -> Result<Ebpf, Error> {
     let mut loader = EbpfLoader::new();
     for (name, entries) in sizes.entries() {
         loader.map_max_entries(name, entries);
@@ -295,8 +299,7 @@ fn load(maps: &std::path::Path, sizes: Sizes, forward: Forward) -> Result<Ebpf, 
     let slots = next_hops();
     let mask = slots - 1;
     loader.map_max_entries(names::NEXT_HOPS, slots).override_global(names::NEXT_HOP_MASK, &mask, true);
-    let kernel_forwards = u8::from(forward == Forward::Kernel);
-    loader.override_global(names::KERNEL_FORWARDS, &kernel_forwards, true);
+    constants.set(&mut loader);
     let mut ebpf = loader.load(OBJECT).map_err(|error| Error::load(&error))?;
     program(&mut ebpf)?.load().map_err(|error| Error::load(&error))?;
     if kernel::has_tcx() {
@@ -315,13 +318,13 @@ fn next_hops() -> u32 {
     power.clamp(names::LEAST_NEXT_HOPS, names::MOST_NEXT_HOPS)
 }
 
-fn load_anew(pins: &Pins, sizes: Sizes, forward: Forward) -> Result<Ebpf, Error> {
+fn load_anew(pins: &Pins, sizes: Sizes, constants: Constants) -> Result<Ebpf, Error> {
     let folder = pins.next_layout();
     remove_folder(&folder)?;
     let maps = folder.join("maps");
     make_private(&folder)?;
     make_private(&maps)?;
-    load(&maps, sizes, forward)
+    load(&maps, sizes, constants)
 }
 
 /// Puts our program in the place of the one that every pinned link runs.

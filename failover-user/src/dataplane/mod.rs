@@ -16,6 +16,7 @@ mod attach;
 mod availability;
 pub mod bench;
 mod calls;
+mod constants;
 mod counters;
 pub mod decap;
 mod device;

@@ -17,12 +17,12 @@ use failover_common::{
 
 use super::{
     attach,
+    constants::Constants,
     error::Error,
     load::{Dataplane, OBJECT, program},
     maps::{NAMES, fails},
     pins::Pins,
 };
-use crate::config::model::Forward;
 
 /// Bytes of the ring: some thousand packets.
 const RING: u32 = 4 << 20;
@@ -31,7 +31,7 @@ const RING: u32 = 4 << 20;
 #[derive(Clone, Debug)]
 pub struct ObserverLoader {
     maps: PathBuf,
-    forward: Forward,
+    constants: Constants,
 }
 
 /// The program, loaded.
@@ -55,8 +55,7 @@ impl ObserverLoader {
             loader.map_pin_path(name, self.maps.join(name));
         }
         loader.map_max_entries(names::SIGHTINGS, RING);
-        let kernel_forwards = u8::from(self.forward == Forward::Kernel);
-        loader.override_global(names::KERNEL_FORWARDS, &kernel_forwards, true);
+        self.constants.set(&mut loader);
         loader.override_global(names::ROLE, &names::ROLE_OBSERVER, true);
         let mut ebpf = loader.load(OBJECT).map_err(|error| Error::load(&error))?;
         program(&mut ebpf)?.load().map_err(|error| Error::load(&error))?;
@@ -78,7 +77,7 @@ impl Sights {
 impl Dataplane {
     /// What loads the program that shows packets.
     pub fn observer(&self) -> ObserverLoader {
-        ObserverLoader { maps: self.pins.maps(), forward: self.forward }
+        ObserverLoader { maps: self.pins.maps(), constants: self.constants }
     }
 
     /// Puts that program in the place of the one that does not; no packet passes without a program in between.

@@ -47,7 +47,13 @@ impl Router {
     pub fn open(pins: PathBuf, flows: u32) -> Result<Self> {
         let targets = targets()?;
         let program = pins.join(format!("v{}", names::ABI_VERSION)).join(names::PROGRAM_XDP);
-        let options = Options { bpffs_dir: pins, max_flows: flows, forward: Forward::Xdp, targets: &targets };
+        let options = Options {
+            bpffs_dir: pins,
+            max_flows: flows,
+            forward: Forward::Xdp,
+            envelope_source: None,
+            targets: &targets,
+        };
         let (mut dataplane, events) = Dataplane::open(&options)?;
         let devices = [network::PHONES, network::PRIMARIES, network::BACKUPS];
         let devices: Result<BTreeSet<u32>> =

@@ -19,7 +19,7 @@ use failover_common::{
 };
 use failover_tests::netns::Namespaces;
 use failover_user::{
-    config::model::{Config, Forward, Router, Target},
+    config::model::{Config, Forward, Prefix, Router, Target},
     dataplane::{
         Dataplane, Desired, Events, Options,
         offline::explain::{Answer, Ingress, Twin},
@@ -42,6 +42,8 @@ pub struct Bench {
     pub events: Events,
     targets: Vec<Target>,
     pub devices: BTreeMap<u8, u32>,
+    /// The configuration's `envelope_source`.
+    pub source: Option<Prefix>,
     pins: PathBuf,
     twin: Twin,
     epoch: u32,
@@ -49,19 +51,32 @@ pub struct Bench {
 
 /// Runs `test` on a router that is taken away again, whatever happens.
 pub fn with_bench<T: Send>(test: impl FnOnce(&mut Bench) -> Result<T> + Send) -> T {
+    with_bench_of(None, test)
+}
+
+/// The same on one whose envelopes come from `source`.
+pub fn with_bench_of<T: Send>(
+    source: Option<Prefix>,
+    test: impl FnOnce(&mut Bench) -> Result<T> + Send,
+) -> T {
     let mut namespaces = Namespaces::new().unwrap();
     let pins = Path::new("/sys/fs/bpf").join(format!("failover-test-{}", namespaces.prefix()));
     namespaces.reap_folder(&pins).unwrap();
     let router = namespaces.add("router").unwrap();
     network::build(&router, namespaces.dir()).unwrap();
-    router.enter(|| test(&mut Bench::open(pins)?)).unwrap()
+    router.enter(|| test(&mut Bench::open(pins, source)?)).unwrap()
 }
 
 impl Bench {
-    fn open(pins: PathBuf) -> Result<Self> {
+    fn open(pins: PathBuf, source: Option<Prefix>) -> Result<Self> {
         let targets = network::targets();
-        let options =
-            Options { bpffs_dir: pins.clone(), max_flows: 4096, forward: Forward::Xdp, targets: &targets };
+        let options = Options {
+            bpffs_dir: pins.clone(),
+            max_flows: 4096,
+            forward: Forward::Xdp,
+            envelope_source: source,
+            targets: &targets,
+        };
         let (dataplane, events) = Dataplane::open(&options)?;
         let devices = network::subnets().map(|n| Ok((n, index(&network::device(n))?)));
         let router = Router {
@@ -71,10 +86,11 @@ impl Bench {
             bpffs_dir: pins.clone(),
             max_flows: std::num::NonZeroU32::MIN,
             forward: Forward::Xdp,
+            envelope_source: source,
         };
         let twin = Twin::open(&Config { router, targets: targets.clone() })?;
         let devices = devices.collect::<Result<_>>()?;
-        let mut bench = Self { dataplane, events, targets, devices, pins, twin, epoch: 1 };
+        let mut bench = Self { dataplane, events, targets, devices, source, pins, twin, epoch: 1 };
         let redirectable = network::redirectable().map(|n| bench.devices[&n]);
         let scatterable = network::scatterable().map(|n| bench.devices[&n] | names::SCATTERED);
         let both: BTreeSet<u32> = redirectable.chain(scatterable).collect();

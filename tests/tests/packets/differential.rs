@@ -46,7 +46,7 @@ pub type Tally = BTreeMap<Reason, u64>;
 
 /// Tells stories until there were enough packets.
 pub fn run(bench: &mut Bench, run: &Run) -> Result<Tally> {
-    let (mut dice, mut model, mut tally) = (Dice(run.seed), Model::new(), Tally::new());
+    let (mut dice, mut model, mut tally) = (Dice(run.seed), Model::new(bench.source), Tally::new());
     let mut told = 0;
     while told < run.packets {
         let story = story(&mut dice, STORY);

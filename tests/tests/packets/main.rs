@@ -27,6 +27,7 @@ mod room;
 mod shapes;
 mod sip;
 mod six;
+mod spread;
 mod steering;
 mod unrewritten;
 mod untouched;
@@ -39,8 +40,9 @@ use failover_common::{
     key::{UDP, mapped},
     reason::Reason,
 };
+use failover_user::config::model::Prefix;
 
-use bench::with_bench;
+use bench::{with_bench, with_bench_of};
 use differential::Run;
 use fixture::Fixture;
 use frame::{tcp_syn, udp};
@@ -49,7 +51,12 @@ use network::{OTHER_PHONE, PARIS, PHONE};
 
 /// Tells every story, and reports all that went otherwise.
 fn hold(fixtures: &[Fixture]) {
-    let failures: Vec<String> = with_bench(|bench| {
+    hold_with(None, fixtures);
+}
+
+/// The same where envelopes come from `source`.
+fn hold_with(source: Option<Prefix>, fixtures: &[Fixture]) {
+    let failures: Vec<String> = with_bench_of(source, |bench| {
         let tell = |fixture: &Fixture| {
             bench.tell(fixture).err().map(|error| format!("{}:\n  {error:#}", fixture.name))
         };
@@ -86,6 +93,11 @@ fn packets_of_ipv6() {
 #[test]
 fn packets_to_a_backup_that_carries_the_address() {
     hold(&unrewritten::fixtures());
+}
+
+#[test]
+fn packets_in_envelopes_that_come_from_a_prefix() {
+    hold_with(Some(spread::source()), &spread::fixtures());
 }
 
 #[test]
@@ -146,9 +158,12 @@ fn every_fixture_has_a_name_of_its_own() {
 /// The model itself is held against the sentences that people wrote.
 #[test]
 fn the_model_tells_the_same_stories() {
-    let mut model = Model::new();
+    let sources = [None, Some(spread::source())];
+    let mut models = sources.map(Model::new);
+    let of = |n: usize, fixtures: Vec<Fixture>| fixtures.into_iter().map(move |fixture| (n, fixture));
     let mut failures = Vec::new();
-    for fixture in every_fixture() {
+    for (n, fixture) in of(0, every_fixture()).chain(of(1, spread::fixtures())) {
+        let model = &mut models[n];
         model.reset(&fixture.serving);
         for step in &fixture.before {
             model.step(step);
@@ -179,15 +194,30 @@ fn random_packets_go_as_the_model_says() {
     assert_eq!(reached, reachable());
 }
 
+/// Fewer: nothing but the sources of some envelopes is another.
+#[test]
+fn random_packets_go_as_the_model_says_where_envelopes_come_from_a_prefix() {
+    let mut run = Run::from_environment().unwrap();
+    run.packets /= 5;
+    println!("FAILOVER_SEED={} FAILOVER_PACKETS={}", run.seed, run.packets);
+    let tally = with_bench_of(Some(spread::source()), |bench| differential::run(bench, &run));
+    assert!(tally[&Reason::Steered] > run.packets / 100, "{tally:?}");
+}
+
 /// The verifier gives up after a million instructions, and other versions of Linux count otherwise: a change that makes it
 /// work half as much again is looked at before it is at the limit somewhere else. This is Linux 6.18's count.
 const VERIFIED: u32 = 56_420;
 
 #[test]
 fn the_verifier_has_no_more_to_do_than_before() {
-    let verified = with_bench(|bench| Ok(bench.dataplane.verified_instructions())).unwrap();
-    println!("{verified} instructions verified, {VERIFIED} on record");
-    assert!(verified <= VERIFIED + VERIFIED / 2, "{verified} instructions verified, {VERIFIED} on record");
+    for source in [None, Some(spread::source())] {
+        let verified = with_bench_of(source, |bench| Ok(bench.dataplane.verified_instructions())).unwrap();
+        println!("{verified} instructions verified, {VERIFIED} on record; envelopes from {source:?}");
+        assert!(
+            verified <= VERIFIED + VERIFIED / 2,
+            "{verified} instructions verified, {VERIFIED} on record"
+        );
+    }
 }
 
 #[test]

@@ -5,9 +5,16 @@ use failover_common::{
     observe::{Interest, SNAP, Sighting},
     trace::Trace,
 };
-use failover_user::dataplane::Sights;
+use failover_user::{config::model::Prefix, dataplane::Sights};
 
-use crate::{bench::with_bench, every_fixture, fixture::Fixture, frame::udp, network::*};
+use crate::{
+    bench::{with_bench, with_bench_of},
+    every_fixture,
+    fixture::Fixture,
+    frame::udp,
+    network::*,
+    spread,
+};
 
 const EVERYTHING: Interest = Interest { about: u64::MAX, beyond: u64::MAX, target: 0, chance: u32::MAX };
 
@@ -42,16 +49,21 @@ fn is_shown(fixture: &Fixture, target: u32, sights: &mut Sights) -> Result<()> {
 
 #[test]
 fn every_fixture_is_shown_and_goes_as_it_goes_unobserved() {
-    let failures: Vec<String> = with_bench(|bench| {
+    all_are_shown(None, &every_fixture());
+    all_are_shown(Some(spread::source()), &spread::fixtures());
+}
+
+fn all_are_shown(source: Option<Prefix>, fixtures: &[Fixture]) {
+    let failures: Vec<String> = with_bench_of(source, |bench| {
         let (observing, mut sights) = bench.dataplane.observer().load()?;
         bench.dataplane.observe(observing)?;
         bench.dataplane.show(EVERYTHING)?;
         let verified = bench.dataplane.verified_instructions();
         println!("{verified:?} instructions verified of the program that shows packets");
         let mut failures = Vec::new();
-        for fixture in every_fixture() {
+        for fixture in fixtures {
             let target = fixture.outcome.target.map_or(0, |primary| bench.id_of(primary));
-            let told = bench.tell(&fixture).and_then(|()| is_shown(&fixture, target, &mut sights));
+            let told = bench.tell(fixture).and_then(|()| is_shown(fixture, target, &mut sights));
             failures.extend(told.err().map(|error| format!("{}:\n  {error:#}", fixture.name)));
         }
         assert_eq!(sights.missed()?, 0);

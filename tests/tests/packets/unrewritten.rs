@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use etherparse::{Ipv4Header, PacketBuilder};
-use failover_common::{entropy::flow_label, reason::Reason};
+use failover_common::{entropy::flow_label, key::UDP, reason::Reason};
 
 use crate::{
     fixture::{Action, Fixture, leave, rewritten},
@@ -18,7 +18,7 @@ pub fn fixtures() -> Vec<Fixture> {
 }
 
 /// As it leaves for the host of `next`: one hop further, and nothing else is another.
-fn towards(frame: &Frame, next: SocketAddrV4) -> Frame {
+pub fn towards(frame: &Frame, next: SocketAddrV4) -> Frame {
     let mut gone = frame.clone().ttl(frame.ttl - 1);
     gone.macs.to = mac(*next.ip());
     gone.macs.from = router_mac(subnet(*next.ip()));
@@ -31,16 +31,20 @@ fn enveloped(frame: &Frame, next: SocketAddrV4, tos: u8) -> Vec<u8> {
 }
 
 fn enveloped_bytes(frame: &[u8], next: SocketAddrV4, tos: u8) -> Vec<u8> {
-    let router = Ipv4Addr::new(10, 88, subnet(*next.ip()), 1);
+    in_envelope_from(Ipv4Addr::new(10, 88, subnet(*next.ip()), 1), frame, next, tos)
+}
+
+/// `frame` in an envelope of IPv4.
+pub fn in_envelope_from(from: Ipv4Addr, frame: &[u8], next: SocketAddrV4, tos: u8) -> Vec<u8> {
     let length = u16::from_be_bytes([frame[IP + 2], frame[IP + 3]]);
-    let mut ip = Ipv4Header::new(length, 64, 4.into(), router.octets(), next.ip().octets()).unwrap();
+    let mut ip = Ipv4Header::new(length, 64, 4.into(), from.octets(), next.ip().octets()).unwrap();
     ip.dont_fragment = true;
     ip.dscp = (tos >> 2).try_into().unwrap();
     ip.header_checksum = ip.calc_header_checksum();
     [&frame[..IP], &ip.to_bytes(), &frame[IP..]].concat()
 }
 
-fn by_mac() -> Vec<Fixture> {
+pub fn by_mac() -> Vec<Fixture> {
     let moved = |name: &str, sent: Frame| {
         let after = towards(&sent, TOURS_BACKUP).bytes();
         rewritten(name, sent.into(), after).about(TOURS)
@@ -146,20 +150,20 @@ fn in_an_envelope() -> Vec<Fixture> {
     ]
 }
 
-/// As the program tells flows apart: the addresses' words, the ports, the protocol.
-fn label(from: SocketAddrV4, to: SocketAddrV4) -> u32 {
+/// As the program tells flows apart: the addresses' words, the ports (0 in fragments), the protocol.
+pub fn label(from: SocketAddrV4, to: SocketAddrV4, protocol: u8) -> u32 {
     let word = |socket: SocketAddrV4| u32::from_ne_bytes(socket.ip().octets());
     let ports = u32::from(from.port().to_be()) << 16 | u32::from(to.port().to_be());
-    flow_label(&[0, 0xffff_u32.to_be(), word(from), word(to), ports, 17])
+    flow_label(&[0, 0xffff_u32.to_be(), word(from), word(to), ports, protocol.into()])
 }
 
-fn four_in_six(name: &str, sent: Frame) -> Fixture {
+pub fn four_in_six(name: &str, sent: Frame) -> Fixture {
     let frame = towards(&sent, DIJON_SIX).bytes();
     let (router, backup) = (router(SECOND, false), six(DIJON_SIX));
     let std::net::IpAddr::V6(router) = router else { panic!("IPv6") };
     let mut ip = crate::wrap::ipv6(router.into(), (*backup.ip()).into(), 4, frame.len() - IP);
     ip.traffic_class = 0;
-    ip.flow_label = label(PHONE, DIJON).try_into().unwrap();
+    ip.flow_label = label(PHONE, DIJON, UDP).try_into().unwrap();
     let after = [&frame[..12], &[0x86, 0xdd], &ip.to_bytes()[..], &frame[IP..]].concat();
     rewritten(name, sent.into(), after).about(DIJON).while_serving(DIJON, 3)
 }
@@ -179,7 +183,7 @@ fn from_phone() -> ([u8; 6], [u8; 6]) {
     (mac(*PHONE.ip()), router_mac(PHONES))
 }
 
-fn six_in_six() -> Fixture {
+pub fn six_in_six() -> Fixture {
     let sent = datagram(from_phone(), 64, b"INVITE");
     let frame = datagram((router_mac(BACKUPS), mac(*DIJON_BACKUP.ip())), 63, b"INVITE");
     let words = |address: std::net::Ipv6Addr| -> [u32; 4] {

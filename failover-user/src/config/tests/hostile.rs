@@ -35,6 +35,7 @@ const WORDS: &[&str] = &[
     "interfaces",
     "max_flows",
     "control_socket",
+    "envelope_source",
     "name",
     "address",
     "services",

@@ -209,6 +209,16 @@ fn status_patterns_become_the_fewest_ranges() {
 }
 
 #[test]
+fn envelopes_come_from_a_prefix_where_one_is_written() {
+    assert_eq!(right(&file("", "", "")).config.router.envelope_source, None);
+    for text in ["10.7.0.0/16", "203.0.113.16/28", "203.0.113.6/31"] {
+        let found = right(&file(&format!("envelope_source = \"{text}\""), "steer = \"ipip\"", ""));
+        let source = found.config.router.envelope_source.unwrap();
+        assert_eq!((source.to_string().as_str(), found.warnings.len()), (text, 0), "{:?}", found.warnings);
+    }
+}
+
+#[test]
 fn limits_are_inside() {
     let router = "max_flows = 1024";
     let probe = "[target.probe]\ninterval = \"1h\"\ntimeout = \"10ms\"\nfast_interval = \"10ms\"\nhold_down = \"0s\"\n\

@@ -22,6 +22,17 @@ fn a_shared_backup_cannot_always_be_told_apart() {
 }
 
 #[test]
+fn a_prefix_for_envelopes_that_nobody_gets_has_no_effect() {
+    let source = "envelope_source = \"203.0.113.16/28\"";
+    let alone = BACKUP.replace("198.51.100.20", "2001:db8::20");
+    let six_alone = format!("{ROUTER}{source}\n{TARGET}steer = \"ipip\"\n{alone}");
+    for text in [file(source, "", "dedicated = true"), six_alone] {
+        let found = warnings(&text);
+        assert!(found.len() == 1 && found[0].starts_with("envelope_source has no effect: "), "{found:?}");
+    }
+}
+
+#[test]
 fn ports_of_its_own_tell_a_target_apart() {
     let ports = "ports = { \"sip/udp\" = 15060, \"sip/tcp\" = 15060 }\n";
     assert_eq!(warnings(&format!("{ROUTER}{TARGET}{BACKUP}{LYON}{BACKUP}{ports}")), [""; 0]);

@@ -22,8 +22,9 @@ use failover_common::{
 
 use super::{OfflineError, Pinned};
 use crate::{
-    config::model::{Backup, Config, Forward, Service, Target},
+    config::model::{Backup, Config, Service, Target},
     dataplane::{
+        constants::Constants,
         error::Error,
         keys::ways,
         load::{OBJECT, program},
@@ -78,7 +79,8 @@ impl Twin {
     /// Loads it, beside a program that must be of the same build.
     pub fn open(config: &Config) -> Result<Self, OfflineError> {
         let pinned = Pinned::open(config)?;
-        let mut ebpf = load(pinned.pins.maps(), config.router.forward)?;
+        let constants = Constants::new(config.router.forward, config.router.envelope_source);
+        let mut ebpf = load(pinned.pins.maps(), constants)?;
         let own = program(&mut ebpf)?.info().map_err(|error| Error::load(&error))?;
         let running = ProgramInfo::from_pin(pinned.pins.program()).map_err(|error| Error::load(&error))?;
         // The tag is made of the instructions, whatever maps and constants they refer to.
@@ -192,7 +194,7 @@ impl Twin {
 
 /// Loads the twin on the maps in `folder`. The folder is held open: while a daemon puts larger maps in its place, the
 /// twin gets the maps of one folder alone, and where that is gone, none are made.
-fn load(folder: PathBuf, forward: Forward) -> Result<Ebpf, OfflineError> {
+fn load(folder: PathBuf, constants: Constants) -> Result<Ebpf, OfflineError> {
     let held =
         File::open(&folder).map_err(|source| Error::io(format!("open {}", folder.display()), source))?;
     let maps = PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()));
@@ -203,9 +205,8 @@ fn load(folder: PathBuf, forward: Forward) -> Result<Ebpf, OfflineError> {
     for name in NAMES {
         loader.map_pin_path(name, maps.join(name));
     }
-    let kernel_forwards = u8::from(forward == Forward::Kernel);
     loader.override_global(names::ROLE, &names::ROLE_TWIN, true);
-    loader.override_global(names::KERNEL_FORWARDS, &kernel_forwards, true);
+    constants.set(&mut loader);
     let mut ebpf = loader.load(OBJECT).map_err(|error| Error::load(&error))?;
     program(&mut ebpf)?.load().map_err(|error| Error::load(&error))?;
     Ok(ebpf)

@@ -19,7 +19,7 @@ use std::{
 };
 
 use failover_common::reason::Reason;
-use failover_user::config::model::{Family, ServiceKind, Steer, Target};
+use failover_user::config::model::{Family, Prefix, ServiceKind, Steer, Target};
 
 use crate::{
     fixture::{Action, Step},
@@ -58,6 +58,8 @@ impl From<Reason> for Stop {
 /// The router, as it should be.
 pub struct Model {
     targets: Vec<Target>,
+    /// Where envelopes of IPv4 come from, if not from the router's own address.
+    source: Option<Prefix>,
     /// By target; see `failover_common::value::Availability`.
     serving: Vec<u8>,
     /// The same: who keeps what began there.
@@ -71,9 +73,10 @@ pub struct Model {
 }
 
 impl Model {
-    pub fn new() -> Self {
+    pub fn new(source: Option<Prefix>) -> Self {
         let mut model = Self {
             targets: network::targets(),
+            source,
             serving: Vec::new(),
             keeper: Vec::new(),
             services: BTreeMap::new(),

@@ -1,7 +1,7 @@
 //! `l2` and `ipip`: packets that reach their backup as they are, by its MAC address or in an envelope; and what their sender
 //! is told where they are too large.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use etherparse::{
     Icmpv4Header, Icmpv4Type, Icmpv6Header, Icmpv6Type, Ipv4Header, Ipv6Header, icmpv4::DestUnreachableHeader,
@@ -50,11 +50,20 @@ impl Model {
         let mut new = Rewritten::new(&packet.bytes);
         new.hop(parsed, way);
         if !l2 {
-            let from = network::router(egress, to.is_ipv4());
+            let from = self.source_of(label(&packet.bytes, parsed)).filter(|_| to.is_ipv4());
+            let from = from.unwrap_or_else(|| network::router(egress, to.is_ipv4()));
             new.bytes = in_envelope(&new.bytes, parsed, from, to);
             new.loose.iter_mut().for_each(|at| *at += envelope);
         }
         Ok(self.answer(new, Reason::Steered, wish.target, way))
+    }
+
+    /// Where envelopes of IPv4 come from that carry the flow with this label, if it is not the router's own address: the
+    /// prefix's addresses in turn, as the label counts.
+    fn source_of(&self, label: u32) -> Option<IpAddr> {
+        let prefix = self.source?;
+        let host = u64::from(label) % prefix.size();
+        Some(Ipv4Addr::from_bits(prefix.network().to_bits() + host as u32).into())
     }
 
     /// ICMP "fragmentation needed", or ICMPv6 "packet too big" (RFC 1191, RFC 4443 §3.2), from the address that was asked.
