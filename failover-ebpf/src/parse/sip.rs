@@ -167,7 +167,11 @@ pub fn read<F: Frame>(
         return NONE;
     }
     (message.words[end], message.words[end + 1]) = (0, 0);
-    (message.end, message.behind) = (end as u32, [0; 4]);
+    message.end = end as u32;
+    for place in &mut message.behind {
+        // SAFETY: a reference. One by one, because the compiler would have a function clear them.
+        unsafe { ptr::write_volatile(place, 0) };
+    }
     find_headers(wanted.bits());
     let Some(at) = lexer::value(CALL) else { return NONE };
     let hash = hash(message, at, seed);

@@ -1,14 +1,7 @@
 //! From what is written to what is meant: built-in values < `[defaults]` < `[[target]]`, word by word, and what must
 //! hold within one target. What must hold between targets is in [`super::topology`].
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    num::{NonZeroU8, NonZeroU32},
-    ops::Range,
-    path::PathBuf,
-    time::Duration,
-};
+use std::{collections::HashMap, net::IpAddr, num::NonZeroU32, ops::Range, path::PathBuf, time::Duration};
 
 use failover_common::names::MAX_BACKUPS;
 use toml::Spanned;
@@ -16,12 +9,12 @@ use toml::Spanned;
 use super::{
     Loaded, envelopes,
     error::{Problem, Problems},
-    families,
+    families, merge,
     model::{
         Addresses, Affinity, AllDown, Backup, Config, Failback, Forward, Probe, Require, Router, Service,
-        ServiceKind, StatusSet, Steer, Target,
+        ServiceKind, Steer, Target,
     },
-    raw::{RawBackup, RawConfig, RawProbe, RawRouter, RawTarget, missing},
+    raw::{RawBackup, RawConfig, RawRouter, RawTarget, missing},
     section::{Said, quoted},
     service::{PortOverride, Written},
     topology::{self, Endpoint},
@@ -150,31 +143,13 @@ fn place(raw: &RawTarget, defaults: &RawTarget, problems: &mut Problems) -> Plac
         drain_limit: raw.drain_limit.or(&defaults.drain_limit).unwrap_or(DRAIN_LIMIT),
         all_down: raw.all_down.or(&defaults.all_down).unwrap_or(AllDown::default()),
         require: raw.require.or(&defaults.require).unwrap_or(Require::default()),
-        probe: merge_probe(&raw.probe, &defaults.probe),
+        probe: merge::probe(&raw.probe, &defaults.probe),
     }
 }
 
 fn said(raw: &RawTarget) -> Vec<&'static str> {
     let words = [("udp_idle", raw.udp_idle.value().is_some()), ("tcp_idle", raw.tcp_idle.value().is_some())];
     words.into_iter().filter(|(_, said)| *said).map(|(word, _)| word).collect()
-}
-
-fn merge_probe(own: &RawProbe, defaults: &RawProbe) -> Probe {
-    const THREE: NonZeroU8 = NonZeroU8::MIN.saturating_add(2);
-    let time = |own: &Said<_>, default, built_in| own.or(default).unwrap_or(Duration::from_millis(built_in));
-    let count = |own: &Said<u32>, default| {
-        let said = own.or(default).value().and_then(|n| NonZeroU8::new(u8::try_from(*n).ok()?));
-        said.unwrap_or(THREE)
-    };
-    Probe {
-        interval: time(&own.interval, &defaults.interval, 1_000),
-        fast_interval: time(&own.fast_interval, &defaults.fast_interval, 50),
-        timeout: time(&own.timeout, &defaults.timeout, 300),
-        fall: count(&own.fall, &defaults.fall),
-        rise: count(&own.rise, &defaults.rise),
-        hold_down: time(&own.hold_down, &defaults.hold_down, 10_000),
-        sip_alive: own.sip_alive.or(&defaults.sip_alive).unwrap_or(StatusSet::default()),
-    }
 }
 
 fn place_backups(

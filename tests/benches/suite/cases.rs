@@ -7,8 +7,8 @@ use failover_common::reason::Reason;
 
 use super::{
     network::{
-        FLOOR, Family, OTHER, PHONE, SERVING, SHARED, SHARING, SOLE, STEERED, STEERED_ALONE, STEERED_IPIP,
-        STEERED_L2,
+        FLOOR, Family, OTHER, PHONE, SERVING, SHARED, SHARING, SOLE, STEERED, STEERED_ALONE, STEERED_BY_CALL,
+        STEERED_IPIP, STEERED_L2,
     },
     packets::{Frame, Transport},
     programs::Action,
@@ -55,6 +55,7 @@ pub fn one_flow() -> Result<Vec<Case>> {
         cases.extend(passed(family)?);
         cases.extend(steered(family, 1, &LENGTHS)?);
         cases.extend(unremembered(family)?);
+        cases.push(by_call(family)?);
     }
     Ok(cases)
 }
@@ -137,6 +138,20 @@ fn steered(family: Family, flows: u32, lengths: &[(Transport, usize)]) -> Result
         }
     }
     Ok(cases)
+}
+
+/// A request whose Call-ID is read, and remembered.
+fn by_call(family: Family) -> Result<Case> {
+    let invite = "INVITE sip:1001@10.88.2.90 SIP/2.0\r\nVia: SIP/2.0/UDP 100.64.0.10:5060;branch=z9hG4bKnashds8\r\n\
+                  Max-Forwards: 70\r\nFrom: <sip:1000@10.88.2.90>;tag=1928301774\r\nTo: <sip:1001@10.88.2.90>\r\n\
+                  Call-ID: a84b4c76e66710@100.64.0.10\r\nCSeq: 314159 INVITE\r\n\
+                  Contact: <sip:1000@100.64.0.10:5060>\r\nContent-Type: application/sdp\r\nContent-Length: 142\r\n\r\n";
+    let (from, to) = (family.of(PHONE), family.of(STEERED_BY_CALL));
+    let (transport, length) = LENGTHS[0];
+    let frame = Frame::saying(invite.as_bytes(), transport, from, to, length)?;
+    let under = Under::Router(Some(STEERED_BY_CALL), Reason::Steered);
+    let case = Case::new("steer_call_affinity", frame, under, Action::Redirect);
+    Ok(case.asked("steer_nat", Asked::More(110.0)))
 }
 
 /// What needs no memory.

@@ -21,6 +21,8 @@ use rustix::net::{AddressFamily, SocketType, netdevice, socket};
 
 /// The first phone; the others follow it.
 pub const PHONE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(100, 64, 0, 10), 5060);
+/// Its backup is [`BY_CALL`], and its calls are kept together.
+pub const STEERED_BY_CALL: SocketAddrV4 = at(PRIMARIES, 100);
 /// Its backup is [`SOLE`].
 pub const STEERED: SocketAddrV4 = at(PRIMARIES, 10);
 /// Its backup is [`SHARED`].
@@ -39,6 +41,8 @@ pub const STEERED_IPIP: SocketAddrV4 = at(PRIMARIES, 80);
 pub const FLOOR: SocketAddrV4 = at(PRIMARIES, 50);
 /// A backup of two targets.
 pub const SHARED: SocketAddrV4 = at(BACKUPS, 10);
+/// The same.
+pub const BY_CALL: SocketAddrV4 = at(BACKUPS, 100);
 /// A backup of one target.
 pub const SOLE: SocketAddrV4 = at(BACKUPS, 20);
 /// A backup of one target, which says so.
@@ -60,8 +64,9 @@ pub const PRIMARIES: u8 = 2;
 pub const BACKUPS: u8 = 3;
 
 /// Whoever is not behind another router.
-const NEIGHBOURS: [SocketAddrV4; 15] = [
+const NEIGHBOURS: [SocketAddrV4; 17] = [
     STEERED,
+    STEERED_BY_CALL,
     SHARING,
     ALSO_SHARING,
     SERVING,
@@ -70,6 +75,7 @@ const NEIGHBOURS: [SocketAddrV4; 15] = [
     STEERED_IPIP,
     FLOOR,
     SOLE,
+    BY_CALL,
     SHARED,
     DEDICATED,
     BY_MAC,

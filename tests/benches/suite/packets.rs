@@ -42,6 +42,17 @@ pub struct Frame {
 impl Frame {
     /// A frame of `length` bytes, all its checksums right.
     pub fn new(transport: Transport, from: SocketAddr, to: SocketAddr, length: usize) -> Result<Self> {
+        Self::saying(&[], transport, from, to, length)
+    }
+
+    /// The same, which begins with this text.
+    pub fn saying(
+        text: &[u8],
+        transport: Transport,
+        from: SocketAddr,
+        to: SocketAddr,
+        length: usize,
+    ) -> Result<Self> {
         let (router, sender) = macs(from.ip());
         let link = PacketBuilder::ethernet2(sender, router);
         let (family, ip) = match (from.ip(), to.ip()) {
@@ -53,12 +64,12 @@ impl Frame {
         match transport {
             Transport::Udp => {
                 let packet = ip.udp(from.port(), to.port());
-                let payload = payload(length, packet.size(0))?;
+                let payload = payload(text, length, packet.size(0))?;
                 packet.write(&mut bytes, &payload)
             }
             Transport::Tcp => {
                 let packet = ip.tcp(from.port(), to.port(), 0x1234_5678, 64_240).ack(0x8765_4321);
-                let payload = payload(length, packet.size(0))?;
+                let payload = payload(text, length, packet.size(0))?;
                 packet.write(&mut bytes, &payload)
             }
         }
@@ -106,9 +117,11 @@ impl Frame {
     }
 }
 
-fn payload(length: usize, headers: usize) -> Result<Vec<u8>> {
+fn payload(text: &[u8], length: usize, headers: usize) -> Result<Vec<u8>> {
     let room = length.checked_sub(headers).context("a frame has room for its headers")?;
-    Ok(vec![b'.'; room])
+    let mut payload = text.to_vec();
+    payload.resize(room.max(text.len()), b'.');
+    Ok(payload)
 }
 
 /// An address as it stands in the frame; IPv4 in the last two words.

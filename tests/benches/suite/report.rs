@@ -15,6 +15,8 @@ pub enum Asked {
     Ratio(f64),
     /// At most this many nanoseconds.
     Nanoseconds(f64),
+    /// At most this many nanoseconds more than the row that it is held against.
+    More(f64),
 }
 
 /// One thing, measured a few times.
@@ -59,10 +61,14 @@ impl Row {
 impl Report {
     /// Minimum to minimum, whatever the medians say.
     fn ratio(&self, row: &Row) -> Option<f64> {
+        Some(row.min() / self.against(row)?.min())
+    }
+
+    /// The row that it is held against.
+    fn against(&self, row: &Row) -> Option<&Row> {
         let name = row.ratio_to?;
         let floors = || self.rows.iter().filter(|floor| floor.name == name && floor.family == row.family);
-        let floor = floors().find(|floor| floor.bytes == row.bytes).or_else(|| floors().next())?;
-        Some(row.min() / floor.min())
+        floors().find(|floor| floor.bytes == row.bytes).or_else(|| floors().next())
     }
 
     /// The same for a row of IPv6 and that of IPv4 which has its name, flows, and length, but for what IPv6's header is
@@ -81,6 +87,7 @@ impl Report {
         let itself = match asked {
             Asked::Ratio(most) => self.ratio(row).map(|ratio| ratio <= most),
             Asked::Nanoseconds(most) => Some(row.min() <= most),
+            Asked::More(most) => self.against(row).map(|other| row.min() - other.min() <= most),
         };
         Some(itself? && self.beside_v4(row).is_none_or(|ratio| ratio <= MOST_BESIDE_V4))
     }
@@ -159,6 +166,7 @@ fn asked(asked: Asked) -> String {
     match asked {
         Asked::Ratio(most) => format!("≤ {most:.2}"),
         Asked::Nanoseconds(most) => format!("≤ {most:.0} ns"),
+        Asked::More(most) => format!("≤ +{most:.0} ns"),
     }
 }
 

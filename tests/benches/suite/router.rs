@@ -22,8 +22,8 @@ use failover_user::{
 
 use super::{
     network::{
-        self, ALSO_SHARING, BY_MAC, DEDICATED, IDLE, IN_ENVELOPE, SERVING, SHARED, SHARING, SOLE, STEERED,
-        STEERED_ALONE, STEERED_IPIP, STEERED_L2, six,
+        self, ALSO_SHARING, BY_CALL, BY_MAC, DEDICATED, IDLE, IN_ENVELOPE, SERVING, SHARED, SHARING, SOLE,
+        STEERED, STEERED_ALONE, STEERED_BY_CALL, STEERED_IPIP, STEERED_L2, six,
     },
     packets::Frame,
     programs::Action,
@@ -123,6 +123,7 @@ fn targets() -> Result<Vec<Target>> {
         (SHARING, SHARED),
         (ALSO_SHARING, SHARED),
         (STEERED, SOLE),
+        (STEERED_BY_CALL, BY_CALL),
         (SERVING, IDLE),
         (STEERED_ALONE, DEDICATED),
     ];
@@ -136,7 +137,12 @@ fn targets() -> Result<Vec<Target>> {
         };
         writeln!(text, "[[target]]\n{}services = [\"sip\"]\nsteer = \"{steer}\"", named(primary))?;
         // Of a dedicated backup nothing is remembered then, not even connections that are to end where they began.
-        writeln!(text, "failback = \"immediate\"\n[[target.backup]]\n{}", named(backup))?;
+        let affinity = if primary == STEERED_BY_CALL { "call" } else { "flow" };
+        writeln!(
+            text,
+            "failback = \"immediate\"\naffinity = \"{affinity}\"\n[[target.backup]]\n{}",
+            named(backup)
+        )?;
         if primary == STEERED_ALONE {
             writeln!(text, "dedicated = true")?;
         }
