@@ -32,7 +32,7 @@ pub fn visit<F: Apart>(packet: &mut Packet<F>) -> Result<End, End> {
     let mut ports = Ports::UNKNOWN;
     if let Some(plain) = glance::plain(packet) {
         ports = signalling(plain.protocol, plain.destination_port, plain.source_port)?;
-        if !F::EGRESS && plain.unicast {
+        if !F::EGRESS {
             ports = look(packet, &plain, ports)?;
         }
     }
@@ -55,14 +55,16 @@ pub fn visit<F: Apart>(packet: &mut Packet<F>) -> Result<End, End> {
 /// serves, and then passes at once. Else, which of its two ends may be a service, or a backup.
 #[inline(always)]
 fn look(packet: &Packet<impl Frame>, plain: &Plain, ports: Ports) -> Result<Ports, End> {
-    let Some(filters) = maps::FILTERS.get(0) else { return Ok(ports) };
-    let to = ports.to() && filters.services.may_hold_mixed(plain.destination);
-    let from = ports.from() && filters.backups.may_hold_mixed(plain.source);
+    let (Some(filters), Some((source, destination))) = (maps::FILTERS.get(0), plain.ends(packet)) else {
+        return Ok(ports);
+    };
+    let to = ports.to() && filters.services.may_hold_mixed(destination);
+    let from = ports.from() && filters.backups.may_hold_mixed(source);
     if !to && !from {
         trace::plain(packet, plain);
         return Err(Reason::NotOurs.into());
     }
-    if !from && !filters.away.may_hold_mixed(plain.destination) {
+    if !from && !filters.away.may_hold_mixed(destination) {
         primary_serves(packet, plain)?;
     }
     Ok(Ports(if to { Ports::TO } else { 0 } | if from { Ports::FROM } else { 0 }))

@@ -23,18 +23,12 @@ const FRAGMENT: u16 = 0x3fff_u16.to_be();
 pub struct Plain {
     /// Its version.
     pub family: Family,
-    /// Whether it goes to one station, and not to a group of them.
-    pub unicast: bool,
     /// UDP or TCP.
     pub protocol: u8,
     /// Host order.
     pub source_port: u16,
     /// Host order.
     pub destination_port: u16,
-    /// [`Hosts::mixed`].
-    pub source: u32,
-    /// The same.
-    pub destination: u32,
 }
 
 /// Looks; `None`: the packet needs a closer look.
@@ -42,50 +36,34 @@ pub struct Plain {
 pub fn plain(packet: &Packet<impl Frame>) -> Option<Plain> {
     // In words, from the beginning of the frame.
     let frame: [u16; 19] = packet.read(0).ok()?;
-    let [first, _] = frame[0].to_ne_bytes();
-    let unicast = first & GROUP == 0;
     match frame[ETHERTYPE] {
         IPV4 => {
             let ([version_ihl, _], [_, protocol]) = (frame[7].to_ne_bytes(), frame[11].to_ne_bytes());
-            if version_ihl != 0x45 || frame[10] & FRAGMENT != 0 || !is_segment(protocol) {
+            if version_ihl != 0x45 || frame[10] & FRAGMENT != 0 {
                 return None;
             }
-            let (source, destination) =
-                (ipv4::address(frame[13], frame[14]), ipv4::address(frame[15], frame[16]));
-            Some(Plain {
-                family: Family::V4,
-                unicast,
-                protocol,
-                source_port: u16::from_be(frame[17]),
-                destination_port: u16::from_be(frame[18]),
-                source: Hosts::mixed(source.0),
-                destination: Hosts::mixed(destination.0),
-            })
+            found(Family::V4, protocol, frame[17], frame[18])
         }
         IPV6 => {
-            let [protocol, _] = frame[10].to_ne_bytes();
-            if !is_segment(protocol) {
-                return None;
-            }
-            let header: [u16; 20] = packet.read(Plain::IP).ok()?;
-            let [source_port, destination_port] = packet.read(PAYLOAD_V6).ok()?;
-            Some(Plain {
-                family: Family::V6,
-                unicast,
-                protocol,
-                source_port: u16::from_be(source_port),
-                destination_port: u16::from_be(destination_port),
-                source: Hosts::mixed(ipv6::address(&header, ipv6::SOURCE / 2).0),
-                destination: Hosts::mixed(ipv6::address(&header, ipv6::DESTINATION / 2).0),
-            })
+            let [next_header, _] = frame[10].to_ne_bytes();
+            let [source, destination] = packet.read(PAYLOAD_V6).ok()?;
+            found(Family::V6, next_header, source, destination)
         }
         _ => None,
     }
 }
 
 #[inline(always)]
-const fn is_segment(protocol: u8) -> bool {
-    matches!(protocol, key::UDP | key::TCP)
+const fn found(family: Family, protocol: u8, source: u16, destination: u16) -> Option<Plain> {
+    match protocol {
+        key::UDP | key::TCP => Some(Plain {
+            family,
+            protocol,
+            source_port: u16::from_be(source),
+            destination_port: u16::from_be(destination),
+        }),
+        _ => None,
+    }
 }
 
 impl Plain {
@@ -98,16 +76,33 @@ impl Plain {
         if let Family::V4 = self.family { PAYLOAD_V4 } else { PAYLOAD_V6 }
     }
 
+    /// Source and destination, as filters ask for them ([`Hosts::mixed`]); none where the frame goes to a group of stations.
+    #[inline(always)]
+    pub fn ends(&self, packet: &Packet<impl Frame>) -> Option<(u32, u32)> {
+        let [first, _]: [u8; 2] = packet.read(0).ok()?;
+        if first & GROUP != 0 {
+            return None;
+        }
+        let (source, destination) = self.written(packet)?;
+        Some((Hosts::mixed(source.0), Hosts::mixed(destination.0)))
+    }
+
     /// Source and destination; none where they are such as no packet has (RFC 4291 §2.5.5.2).
     #[inline(always)]
     pub fn addresses(&self, packet: &Packet<impl Frame>) -> Option<(Address, Address)> {
+        let (source, destination) = self.written(packet)?;
+        let mapped = matches!(self.family, Family::V6) && (source.is_v4() || destination.is_v4());
+        if mapped { None } else { Some((source, destination)) }
+    }
+
+    /// As they are written.
+    #[inline(always)]
+    fn written(&self, packet: &Packet<impl Frame>) -> Option<(Address, Address)> {
         if let Family::V4 = self.family {
             let [a, b, c, d]: [u16; 4] = packet.read(Self::IP + ipv4::SOURCE).ok()?;
             return Some((ipv4::address(a, b), ipv4::address(c, d)));
         }
         let header: [u16; 20] = packet.read(Self::IP).ok()?;
-        let (source, destination) =
-            (ipv6::address(&header, ipv6::SOURCE / 2), ipv6::address(&header, ipv6::DESTINATION / 2));
-        if source.is_v4() || destination.is_v4() { None } else { Some((source, destination)) }
+        Some((ipv6::address(&header, ipv6::SOURCE / 2), ipv6::address(&header, ipv6::DESTINATION / 2)))
     }
 }
