@@ -59,6 +59,7 @@ fn the_data_path_is_measured() {
         "steer_dedicated",
         "steer_l2",
         "steer_ipip",
+        "steer_call_affinity",
     ];
     let rows = rows(Bench::Datapath);
     check(&rows, &expected);
