@@ -99,9 +99,9 @@ pub const MISSED: &str = "MISSED";
 pub const SIGNALLING: u32 = 0;
 /// The bitmap of the ports of probe sockets in [`PORTS`].
 pub const PROBING: u32 = 1;
-/// One slot per CPU for each next hop that is kept, never pinned.
+/// Next hops that are kept, so many slots for each CPU, never pinned.
 pub const NEXT_HOPS: &str = "NEXT_HOPS";
-/// The read-only global that is one less than there are of them.
+/// The read-only global that is one less than there are of them for each CPU.
 pub const NEXT_HOP_MASK: &str = "NEXT_HOP_MASK";
 /// Bytes of such a slot.
 pub const NEXT_HOP_BYTES: usize = 64;

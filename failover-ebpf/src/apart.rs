@@ -8,7 +8,8 @@ use aya_ebpf::{
 };
 
 use crate::{
-    classify, dialog, encap, fragment, icmp,
+    classify::{self, Ports},
+    dialog, encap, fragment, icmp,
     packet::{Frame, Packet},
     parse::sip::{Call, Wanted},
     plan::End,
@@ -17,7 +18,7 @@ use crate::{
 /// The stages of either place.
 pub trait Apart: Frame {
     /// [`classify::segment`].
-    fn segment(packet: &mut Packet<Self>) -> End;
+    fn segment(packet: &mut Packet<Self>, ports: Ports) -> End;
     /// [`fragment::follow`].
     fn follow(packet: &mut Packet<Self>) -> End;
     /// [`icmp::translate`].
@@ -34,7 +35,7 @@ pub trait Apart: Frame {
 
 macro_rules! apart {
     (
-        $frame:ty, $context:ty, $to_service:ident, $from_backup:ident, $read_call:ident, $deliver:path;
+        $frame:ty, $context:ty, $segment:ident, $to_service:ident, $from_backup:ident, $read_call:ident, $deliver:path;
         $($stage:ident = $symbol:ident: $way:path;)*
     ) => {
         impl Apart for $frame {
@@ -44,6 +45,11 @@ macro_rules! apart {
                     End::from_bits($symbol(packet.context().cast()))
                 }
             )*
+
+            #[inline(always)]
+            fn segment(packet: &mut Packet<Self>, ports: Ports) -> End {
+                End::from_bits($segment(packet.context().cast(), ports.bits()))
+            }
 
             #[inline(always)]
             fn deliver(packet: &mut Packet<Self>) -> End {
@@ -76,6 +82,12 @@ macro_rules! apart {
 
         #[unsafe(no_mangle)]
         #[inline(never)]
+        extern "C" fn $segment(ctx: *mut $context, ports: u32) -> u64 {
+            classify::segment(&mut Packet::new(&<$frame>::new(ctx)), Ports::from_bits(ports)).bits()
+        }
+
+        #[unsafe(no_mangle)]
+        #[inline(never)]
         extern "C" fn $to_service(ctx: *mut $context) -> u64 {
             End::bits_of(classify::to_service(&Packet::new(&<$frame>::new(ctx))))
         }
@@ -96,15 +108,13 @@ macro_rules! apart {
 }
 
 apart! {
-    XdpContext, xdp_md, xdp_to_service, xdp_from_backup, xdp_read_call, encap::deliver;
-    segment = xdp_segment: classify::segment;
+    XdpContext, xdp_md, xdp_segment, xdp_to_service, xdp_from_backup, xdp_read_call, encap::deliver;
     follow = xdp_follow: fragment::follow;
     translate = xdp_translate: icmp::translate;
 }
 
 apart! {
-    TcContext, __sk_buff, egress_to_service, egress_from_backup, egress_read_call, encap::give_up;
-    segment = egress_segment: classify::segment;
+    TcContext, __sk_buff, egress_segment, egress_to_service, egress_from_backup, egress_read_call, encap::give_up;
     follow = egress_follow: fragment::follow;
     translate = egress_translate: icmp::translate;
 }

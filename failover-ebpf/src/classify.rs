@@ -10,12 +10,13 @@ use failover_common::{
 
 use crate::{
     apart::Apart,
-    discovery, forward, fragment,
+    discovery, forward,
+    found::Found,
+    fragment,
     hook::{self, May},
     maps,
     packet::{Frame, Packet},
     parse::{
-        eth,
         glance::{self, Plain},
         ip,
         ip::{Fragment, Ip},
@@ -26,29 +27,35 @@ use crate::{
     record, rewrite, steer, trace,
 };
 
-/// A packet's visit: three kinds of packets, of which the first two are rare.
+/// A packet's visit: a plain one, or one of three kinds, of which the first two are rare.
 #[inline(always)]
 pub fn visit<F: Apart>(packet: &mut Packet<F>) -> Result<End, End> {
-    let mut ports = Ports::UNKNOWN;
-    if let Some(plain) = glance::plain(packet) {
-        ports = signalling(plain.protocol, plain.destination_port, plain.source_port)?;
-        if !F::EGRESS {
-            ports = look(packet, &plain, ports)?;
+    let end = match glance::plain(packet) {
+        Some(plain) => {
+            let mut ports = signalling(plain.protocol, plain.destination_port, plain.source_port)?;
+            if !F::EGRESS {
+                ports = look(packet, &plain, ports)?;
+            }
+            F::segment(packet, ports)
         }
-    }
-    let link = eth::link(packet)?;
-    let ip = ip::ip(packet, &link, ports)?;
-    if link.discovery {
-        discovery::is_question::<F>(ip)?;
-    }
-    let end = if let Fragment::Following(_) = ip.fragment {
+        None => closer(packet)?,
+    };
+    Ok(if end.delivers() { F::deliver(packet) } else { end })
+}
+
+/// What is not plain.
+#[inline(always)]
+fn closer<F: Apart>(packet: &mut Packet<F>) -> Result<End, End> {
+    ip::parse_apart(packet)?;
+    // SAFETY: it has been parsed.
+    let ip = unsafe { Found::here()?.ip() };
+    Ok(if let Fragment::Following(_) = ip.fragment {
         F::follow(packet)
     } else if ip.protocol == key::ICMP || ip.protocol == key::ICMPV6 {
         F::translate(packet)
     } else {
-        F::segment(packet)
-    };
-    Ok(if end.delivers() { F::deliver(packet) } else { end })
+        F::segment(packet, Ports::UNKNOWN)
+    })
 }
 
 /// What a plain packet's addresses say, of which one port at least is a signalling port: it may be for nobody, or for a target whose primary
@@ -86,15 +93,14 @@ fn primary_serves(packet: &Packet<impl Frame>, plain: &Plain) -> Result<(), End>
     Err(End::pass(Reason::PrimaryServes, service.target))
 }
 
-/// UDP or TCP, with its ports.
+/// UDP or TCP, with its ports: a plain one is parsed here.
 #[inline(always)]
-pub fn segment<F: Apart>(packet: &mut Packet<F>) -> End {
-    // SAFETY: the visit has parsed one.
-    let ip = match unsafe { Ip::kept() } {
-        Ok(ip) => ip,
+pub fn segment<F: Apart>(packet: &mut Packet<F>, ports: Ports) -> End {
+    let (found, ip) = match parsed(packet, ports) {
+        Ok(parsed) => parsed,
         Err(reason) => return reason.into(),
     };
-    match steer_segment(packet, ip) {
+    match steer_segment(packet, found, ip) {
         Ok(end) => end,
         Err(stop) => {
             if let Fragment::First(identification) = ip.fragment {
@@ -105,13 +111,24 @@ pub fn segment<F: Apart>(packet: &mut Packet<F>) -> End {
     }
 }
 
+/// Its IP header.
 #[inline(always)]
-fn steer_segment<F: Apart>(packet: &mut Packet<F>, ip: &'static Ip) -> Result<End, End> {
-    let l4 = l4::ports(packet, ip).inspect_err(|_| trace::ip(ip))?;
+fn parsed(packet: &Packet<impl Frame>, ports: Ports) -> Result<(Found, &'static Ip), Reason> {
+    let found = Found::here()?;
+    if ports != Ports::UNKNOWN {
+        return Ok((found, ip::parse(packet, found, ports)?));
+    }
+    // SAFETY: the visit has parsed one.
+    Ok((found, unsafe { found.ip() }))
+}
+
+#[inline(always)]
+fn steer_segment<F: Apart>(packet: &mut Packet<F>, found: Found, ip: &'static Ip) -> Result<End, End> {
+    let l4 = l4::ports(packet, found, ip).inspect_err(|_| trace::ip(ip))?;
     trace::segment(ip, l4);
     classify(packet, ip, l4)?;
     // SAFETY: `classify` succeeds only when it has kept one.
-    let wish = unsafe { Wish::kept() }?;
+    let wish = unsafe { found.wish() };
     if wish.steer != 0 {
         return unrewritten::<F>(ip, wish);
     }
@@ -184,15 +201,16 @@ fn classify<F: Apart>(packet: &Packet<F>, ip: &Ip, l4: &L4) -> Result<(), End> {
 /// To the service that has the segment's destination.
 #[inline(always)]
 pub fn to_service<F: Apart>(packet: &Packet<F>) -> Result<(), End> {
+    let found = Found::here()?;
     // SAFETY: the visit has parsed both.
-    let (ip, l4) = unsafe { (Ip::kept()?, L4::kept()?) };
+    let (ip, l4) = unsafe { (found.ip(), found.l4()) };
     let mut key = EndpointKey::new(ip.destination.bytes(), l4.destination, ip.protocol);
     if ip.discovery {
         discovery::choose(l4, &mut key)?;
     }
     // SAFETY: the element is read before the program ends, and RCU keeps it until then.
     let service = unsafe { maps::SERVICES.get(key) }.ok_or(End::from(Reason::NotOurs).or_another_ones())?;
-    steer::to_service(packet, ip, l4, service).map_err(|stop| {
+    steer::to_service(packet, found, ip, l4, service).map_err(|stop| {
         let primary = stop.reason() == Reason::PrimaryServes as u32;
         // One target may be another one's client: then this may be a backup's answer to it.
         if primary && service.backups.may_hold(ip.source.0) { stop.or_another_ones() } else { stop }
@@ -202,8 +220,9 @@ pub fn to_service<F: Apart>(packet: &Packet<F>) -> Result<(), End> {
 /// From the backup that has the segment's source; else it ends as `stop` says.
 #[inline(always)]
 pub fn from_backup<F: Apart>(packet: &Packet<F>, stop: End) -> Result<(), End> {
+    let found = Found::here()?;
     // SAFETY: as above.
-    let (ip, l4) = unsafe { (Ip::kept()?, L4::kept()?) };
+    let (ip, l4) = unsafe { (found.ip(), found.l4()) };
     let key = EndpointKey::new(ip.source.bytes(), l4.source, ip.protocol);
     // SAFETY: as above.
     let endpoint = unsafe { maps::BACKUPS.get(key) }.ok_or(stop)?;
@@ -211,7 +230,7 @@ pub fn from_backup<F: Apart>(packet: &Packet<F>, stop: End) -> Result<(), End> {
         trace.known |= Trace::BACKUP;
         trace.endpoint = endpoint.id;
     });
-    steer::from_backup(packet, ip, l4, endpoint)
+    steer::from_backup(packet, found, ip, l4, endpoint)
 }
 
 /// Which of a packet's two ports are signalling ports.
@@ -219,6 +238,18 @@ pub fn from_backup<F: Apart>(packet: &Packet<F>, stop: End) -> Result<(), End> {
 pub struct Ports(u32);
 
 impl Ports {
+    /// From [`Self::bits`].
+    #[inline(always)]
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// In a register.
+    #[inline(always)]
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
     /// Nobody has looked yet.
     pub const UNKNOWN: Self = Self(0);
     const TO: u32 = 1;
@@ -240,7 +271,8 @@ impl Ports {
 /// Whether the ports (host order) are signalling ports of `protocol`: one of them at least, or the visit ends here.
 #[inline(always)]
 pub fn signalling(protocol: u8, destination: u16, source: u16) -> Result<Ports, Reason> {
-    let is = |port| maps::has_port(SIGNALLING, port, protocol);
+    let bitmap = maps::PORTS.get(SIGNALLING).ok_or(Reason::NotSignalling)?;
+    let is = |port| maps::has_port(bitmap, port, protocol);
     let mut ports = 0;
     if is(destination) {
         ports |= Ports::TO;

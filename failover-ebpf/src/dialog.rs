@@ -22,6 +22,7 @@ use crate::{
     apart::Apart,
     drain,
     flows::now_seconds,
+    found::Found,
     maps,
     packet::{Frame, Packet},
     parse::{
@@ -77,8 +78,9 @@ impl Kind {
 #[inline(always)]
 pub fn read<F: Frame>(packet: &Packet<F>, wanted: u32) -> sip::Call {
     const NONE: sip::Call = sip::Call::from_bits(0);
+    let Ok(found) = Found::here() else { return NONE };
     // SAFETY: the visit has parsed both.
-    let (Ok(ip), Ok(l4)) = (unsafe { (Ip::kept(), L4::kept()) }) else { return NONE };
+    let (ip, l4) = unsafe { (found.ip(), found.l4()) };
     let (Some(message), Some(seed)) = (maps::message(), maps::CALL_SEED.get(0)) else { return NONE };
     if ip.payload_len <= l4::UDP_LEN {
         return NONE;
@@ -89,9 +91,7 @@ pub fn read<F: Frame>(packet: &Packet<F>, wanted: u32) -> sip::Call {
 
 /// Which server gets a datagram of SIP while its target drains, as [`Availability::serving`] counts them. Keeps the call.
 #[inline(always)]
-pub fn server<F: Apart>(packet: &Packet<F>, service: &Service, now: Availability) -> u32 {
-    // SAFETY: the visit has parsed one.
-    let Ok(l4) = (unsafe { L4::kept() }) else { return drain::PRIMARY };
+pub fn server<F: Apart>(packet: &Packet<F>, l4: &L4, service: &Service, now: Availability) -> u32 {
     let kind = Kind::of(packet, l4);
     let call = F::read_call(packet, wanted(kind).and_to());
     keep(call);

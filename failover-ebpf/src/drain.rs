@@ -34,7 +34,7 @@ pub const PRIMARY: u32 = 0;
 pub fn server<F: Apart>(packet: &Packet<F>, ip: &Ip, l4: &L4, service: &Service, now: Availability) -> u32 {
     if ip.protocol != TCP {
         let sip = service.flags & Service::SIP != 0;
-        return if sip { dialog::server(packet, service, now) } else { PRIMARY };
+        return if sip { dialog::server(packet, l4, service, now) } else { PRIMARY };
     }
     if l4.flags & (L4::SYN | L4::ACK) == L4::SYN {
         trace::known(Trace::BEGINS);

@@ -30,6 +30,7 @@ use failover_common::{
 
 use crate::{
     forward::{self, Hop, Question},
+    found::Found,
     fragment, hook,
     hop::NextHop,
     maps, observe,
@@ -73,12 +74,9 @@ extern "C" fn xdp_deliver(ctx: *mut xdp_md) -> u64 {
 
 #[inline(always)]
 fn announced(packet: &mut Packet) -> End {
+    let Ok(found) = Found::here() else { return Reason::NotOurs.into() };
     // SAFETY: the visit has parsed one, and a stage of it has kept the other, or it would not have ended so.
-    let (ip, wish) = match unsafe { (Ip::kept(), Wish::kept()) } {
-        (Ok(ip), Ok(wish)) => (ip, wish),
-        (Err(reason), _) => return reason.into(),
-        (_, Err(end)) => return end,
-    };
+    let (ip, wish) = unsafe { (found.ip(), found.wish()) };
     let ports = ports(packet, ip);
     let end = End::of(send(packet, ip, wish, ports));
     let steered = end.reason() == Reason::Steered as u32;
@@ -96,12 +94,9 @@ fn announced(packet: &mut Packet) -> End {
 /// neighbour.
 #[inline(always)]
 pub fn give_up(_: &mut Packet<TcContext>) -> End {
+    let Ok(found) = Found::here() else { return Reason::NotOurs.into() };
     // SAFETY: as in `deliver`.
-    let (ip, wish) = match unsafe { (Ip::kept(), Wish::kept()) } {
-        (Ok(ip), Ok(wish)) => (ip, wish),
-        (Err(reason), _) => return reason.into(),
-        (_, Err(end)) => return end,
-    };
+    let (ip, wish) = unsafe { (found.ip(), found.wish()) };
     if let Fragment::First(identification) = ip.fragment {
         fragment::forget::<TcContext>(ip, identification);
     }

@@ -36,35 +36,16 @@ pub struct Terms {
     pub inbound: bool,
 }
 
-impl Terms {
-    const EXCLUSIVE: u32 = 1;
-    const INBOUND: u32 = 2;
-
-    /// In one register.
-    #[inline(always)]
-    pub const fn bits(self) -> u32 {
-        (if self.exclusive { Self::EXCLUSIVE } else { 0 }) | if self.inbound { Self::INBOUND } else { 0 }
-    }
-}
-
 /// Remembers that the segment was sent to `endpoint` for `service`, on these [`Terms`], at `now`.
 #[inline(always)]
-pub fn remember(endpoint: u32, service: u32, terms: u32, now: u32) -> Result<(), Full> {
-    if remember_flow(endpoint, service, terms, now) { Ok(()) } else { Err(Full) }
-}
-
-/// As [`remember`], and one of those that the verifier goes through by themselves ([`crate::apart`]).
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn remember_flow(endpoint: u32, service: u32, terms: u32, now: u32) -> bool {
-    // SAFETY: the visit has parsed both.
-    let (Ok(ip), Ok(l4)) = (unsafe { (Ip::kept(), L4::kept()) }) else { return false };
-    put(ip, l4, (endpoint, service), terms, now).is_ok()
-}
-
-#[inline(always)]
-fn put(ip: &Ip, l4: &L4, (endpoint, service): (u32, u32), terms: u32, now: u32) -> Result<(), Full> {
-    let (exclusive, inbound) = (terms & Terms::EXCLUSIVE != 0, terms & Terms::INBOUND != 0);
+pub fn remember(
+    ip: &Ip,
+    l4: &L4,
+    (endpoint, service): (u32, u32),
+    terms: Terms,
+    now: u32,
+) -> Result<(), Full> {
+    let Terms { exclusive, inbound } = terms;
     let mut key = key_of(ip.source, l4.source, ip.protocol, endpoint, inbound);
     if inbound || are_kept(ip.protocol, exclusive) {
         let just_now = note(&key, service, now)?;

@@ -131,7 +131,7 @@ fn route(
         Side::Destination => change.address,
         Side::Source => ip.destination,
     };
-    let hop = hop::slot(destination).ok_or(Reason::NoRoute)?;
+    let Some(hop) = hop::slot(destination) else { return Ok(None) };
     let stamp = Stamp::at(now);
     let scattered = packet.is_scattered(ip.offset + ip.total_len);
     if hop.is_known(destination, ingress, stamp, ip.total_len)
@@ -301,7 +301,7 @@ pub enum Hop {
 #[inline(always)]
 pub fn find(packet: &Packet, ip: &Ip, question: &Question) -> Hop {
     let (ingress, to) = (packet.ingress(), question.to);
-    let Some(hop) = hop::slot(to) else { return Hop::Nowhere };
+    let Some(hop) = hop::slot(to) else { return Hop::Kernel };
     let (stamp, source) = (Stamp::at(now_seconds()), question.from.is_none());
     let scattered = packet.is_scattered(ip.offset + ip.total_len);
     if hop.is_known(to, ingress, stamp, question.total_len)

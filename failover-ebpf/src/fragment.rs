@@ -13,7 +13,9 @@ use aya_ebpf::bindings::BPF_ANY;
 
 use crate::{
     flows::now_seconds,
-    forward, maps,
+    forward,
+    found::Found,
+    maps,
     packet::{Frame, Packet},
     parse::{
         Family,
@@ -69,14 +71,15 @@ pub fn follow<F: Frame>(packet: &mut Packet<F>) -> End {
 
 #[inline(always)]
 fn follow_first<F: Frame>(packet: &mut Packet<F>) -> Result<End, End> {
+    let found = Found::here()?;
     // SAFETY: the visit has parsed one.
-    let ip = unsafe { Ip::kept() }?;
+    let ip = unsafe { found.ip() };
     let Fragment::Following(identification) = ip.fragment else { return Err(Reason::Fragment.into()) };
     trace::ip(ip);
     trace::known(Trace::FRAGMENT);
-    recall::<F>(ip, identification)?;
+    recall::<F>(found, ip, identification)?;
     // SAFETY: `recall` succeeds only when it has kept one.
-    let wish = unsafe { Wish::kept() }?;
+    let wish = unsafe { found.wish() };
     if wish.steer != 0 {
         return Ok(End::DELIVER);
     }
@@ -87,7 +90,7 @@ fn follow_first<F: Frame>(packet: &mut Packet<F>) -> Result<End, End> {
 
 /// Keeps the wish of this one's first fragment.
 #[inline(always)]
-fn recall<F: Frame>(ip: &Ip, identification: u32) -> Result<(), End> {
+fn recall<F: Frame>(found: Found, ip: &Ip, identification: u32) -> Result<(), End> {
     // SAFETY: the element is read before the program ends, and RCU keeps it until then.
     let way = unsafe { maps::FRAGMENTS.get(key::<F>(ip, identification)) }.ok_or(Reason::Fragment)?;
     if now_seconds().wrapping_sub(way.seen) > LIFETIME {
@@ -100,7 +103,8 @@ fn recall<F: Frame>(ip: &Ip, identification: u32) -> Result<(), End> {
         FragmentWay::IPIP => Server::IPIP,
         _ => 0,
     };
-    Wish { steer: u32::from(steer), ..Wish::forgetful(way.target, way.generation, change) }.keep()
+    found.keep_wish(Wish { steer: u32::from(steer), ..Wish::forgetful(way.target, way.generation, change) });
+    Ok(())
 }
 
 #[inline(always)]

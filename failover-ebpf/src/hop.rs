@@ -3,6 +3,7 @@
 
 use core::ptr;
 
+use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
 use failover_common::names::LEAST_NEXT_HOPS;
 
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     parse::ip::Address,
 };
 
-/// One less than there are slots on each CPU, a power of two; a host has one of them, by its address. Set by the loader,
+/// One less than there are slots for each CPU, a power of two; a host has one of them, by its address. Set by the loader,
 /// before the verifier looks at it.
 #[unsafe(no_mangle)]
 static NEXT_HOP_MASK: u32 = LEAST_NEXT_HOPS - 1;
@@ -37,6 +38,7 @@ pub struct NextHop {
     pub source: [u32; 4],
 }
 
+// A line of the cache.
 const _: () = assert!(size_of::<NextHop>() == failover_common::names::NEXT_HOP_BYTES);
 
 /// For how long a next hop is good.
@@ -58,13 +60,16 @@ impl Stamp {
     }
 }
 
-/// The slot of a host.
+/// The slot of a host; none on a CPU that was not there when the program was loaded.
 #[inline(always)]
 pub fn slot(destination: Address) -> Option<&'static mut NextHop> {
     let [a, b, c, d] = destination.0;
     // SAFETY: a live static; the load is volatile because it is the loader that gives it its value.
     let mask = unsafe { ptr::read_volatile(&raw const NEXT_HOP_MASK) };
-    let slot = maps::NEXT_HOPS.get_ptr_mut(u32::from_be(a ^ b ^ c ^ d) & mask)?;
+    // SAFETY: a helper without arguments.
+    let cpu = unsafe { bpf_get_smp_processor_id() };
+    let own = cpu.wrapping_mul(mask.wrapping_add(1));
+    let slot = maps::NEXT_HOPS.get_ptr_mut(own.wrapping_add(u32::from_be(a ^ b ^ c ^ d) & mask))?;
     // SAFETY: this CPU's own element, and any bytes are valid; programs do not interrupt each other on one CPU.
     Some(unsafe { &mut *slot })
 }

@@ -17,6 +17,7 @@ use failover_common::{
 use crate::{
     classify::signalling,
     drain, flows, forward,
+    found::Found,
     hook::{self, May},
     maps,
     packet::{Frame, Packet},
@@ -36,16 +37,17 @@ pub fn translate(packet: &mut Packet<impl Frame>) -> End {
 
 #[inline(always)]
 fn turn_back(packet: &mut Packet<impl Frame>) -> Result<End, End> {
+    let found = Found::here()?;
     // SAFETY: the visit has parsed one.
-    let ip = unsafe { Ip::kept() }?;
+    let ip = unsafe { found.ip() };
     trace::ip(ip);
-    icmp::quote(packet, ip)?;
+    icmp::quote(packet, found, ip)?;
     // SAFETY: `quote` succeeds only when it has written one.
-    let quote = unsafe { maps::place(&maps::QUOTE).ok_or(Reason::NotOurs)?.assume_init_ref() };
+    let quote = unsafe { found.quote() };
     trace::quote(quote);
-    decide(packet, ip, quote)?;
+    decide(packet, found, ip, quote)?;
     // SAFETY: `decide` succeeds only when it has kept one.
-    let wish = unsafe { Wish::kept() }?;
+    let wish = unsafe { found.wish() };
     if wish.steer != 0 {
         return Ok(End::DELIVER);
     }
@@ -56,7 +58,7 @@ fn turn_back(packet: &mut Packet<impl Frame>) -> Result<End, End> {
 
 /// What becomes of the error, and of the packet that it quotes. Keeps a wish. A function of its own, because the stack has 512 bytes.
 #[inline(never)]
-fn decide<F: Frame>(packet: &Packet<F>, ip: &Ip, quote: &Quote) -> Result<(), End> {
+fn decide<F: Frame>(packet: &Packet<F>, found: Found, ip: &Ip, quote: &Quote) -> Result<(), End> {
     let ports = signalling(quote.protocol, quote.destination_port, quote.source_port)?;
     // Whoever gets an error sent the packet.
     if ip.destination != quote.source {
@@ -68,7 +70,7 @@ fn decide<F: Frame>(packet: &Packet<F>, ip: &Ip, quote: &Quote) -> Result<(), En
         let key = EndpointKey::new(quote.source.bytes(), quote.source_port, quote.protocol);
         // SAFETY: the element is read before the program ends, and RCU keeps it until then.
         if let Some(service) = unsafe { maps::SERVICES.get(key) } {
-            match to_backup(ip, quote, service) {
+            match to_backup(found, ip, quote, service) {
                 // One target may be another one's client: then this may be about its packet to a backup.
                 Err(passed) if ports.to() && passed.reason() == Reason::PrimaryServes as u32 => stop = passed,
                 decided => return decided,
@@ -83,14 +85,14 @@ fn decide<F: Frame>(packet: &Packet<F>, ip: &Ip, quote: &Quote) -> Result<(), En
                 trace.known |= Trace::BACKUP;
                 trace.endpoint = endpoint.id;
             });
-            return to_client::<F>(ip, quote, endpoint);
+            return to_client::<F>(found, ip, quote, endpoint);
         }
     }
     Err(stop)
 }
 
 #[inline(always)]
-fn to_backup(ip: &Ip, quote: &Quote, service: &Service) -> Result<(), End> {
+fn to_backup(found: Found, ip: &Ip, quote: &Quote, service: &Service) -> Result<(), End> {
     if maps::is_probe(quote.destination, quote.destination_port, quote.protocol) {
         return Err(Reason::OwnProbe.into());
     }
@@ -101,11 +103,12 @@ fn to_backup(ip: &Ip, quote: &Quote, service: &Service) -> Result<(), End> {
     let address = Address::from_bytes(server.address);
     let change = Change { side: Side::Destination, address, port: server.port };
     let steer = steer::unrewritten(server);
-    Wish { steer, ..Wish::forgetful(service.target, generation, change) }.keep()
+    found.keep_wish(Wish { steer, ..Wish::forgetful(service.target, generation, change) });
+    Ok(())
 }
 
 #[inline(always)]
-fn to_client<F: Frame>(ip: &Ip, quote: &Quote, endpoint: &'static Endpoint) -> Result<(), End> {
+fn to_client<F: Frame>(found: Found, ip: &Ip, quote: &Quote, endpoint: &'static Endpoint) -> Result<(), End> {
     if maps::is_probe(quote.source, quote.source_port, quote.protocol) {
         return Err(Reason::OwnProbe.into());
     }
@@ -114,5 +117,5 @@ fn to_client<F: Frame>(ip: &Ip, quote: &Quote, endpoint: &'static Endpoint) -> R
         Some(origin) => origin,
         None => flows::recall(quote.source, quote.source_port, quote.protocol, endpoint, inbound)?,
     };
-    steer::as_target(ip, quote.destination, endpoint, origin)
+    steer::as_target(found, ip, quote.destination, endpoint, origin)
 }

@@ -19,6 +19,7 @@ mod drain;
 mod encap;
 mod flows;
 mod forward;
+mod found;
 mod fragment;
 mod hook;
 mod hop;

@@ -2,8 +2,6 @@
 //!
 //! The sizes here are the least; the loader sets those that grow with the configuration.
 
-use core::mem::MaybeUninit;
-
 use aya_ebpf::{
     bindings::{BPF_F_MMAPABLE, BPF_F_NO_COMMON_LRU},
     macros::map,
@@ -25,15 +23,10 @@ use failover_common::{
 
 use crate::{
     forward::Fib,
+    found::Place,
     hop::NextHop,
     observe::View,
-    parse::{
-        icmp::Quote,
-        ip::{Address, Ip},
-        l4,
-        sip::Message,
-    },
-    plan::Wish,
+    parse::{ip::Address, sip::Message},
 };
 
 /// Written by the daemon alone. A reader may see some words of the old bitmap and some of the new one: a port's bit
@@ -123,11 +116,13 @@ pub static DISCOVERIES: HashMap<u32, EndpointKey> = HashMap::with_max_entries(MO
 #[map]
 pub static EPOCH: Array<u32> = Array::with_max_entries(1, 0);
 
-/// Per CPU, and XDP does not interrupt itself on one CPU. Never pinned: each program finds its own.
+/// Each CPU has its own part, and XDP does not interrupt itself on one CPU. One array, in which the kernel begins a page for the
+/// sake of `BPF_F_MMAPABLE`: so a slot is one line of the cache, where one of a map per CPU is two, behind a pointer in a third.
+/// Never pinned: each program finds its own.
 #[map]
-pub static NEXT_HOPS: PerCpuArray<NextHop> = PerCpuArray::with_max_entries(LEAST_NEXT_HOPS, 0);
+pub static NEXT_HOPS: Array<NextHop> = Array::with_max_entries(LEAST_NEXT_HOPS, BPF_F_MMAPABLE);
 
-/// Per CPU, as above.
+/// Per CPU, and XDP does not interrupt itself on one CPU.
 #[map]
 pub static COUNTERS: PerCpuArray<Counter> = PerCpuArray::with_max_entries(4096, 0);
 
@@ -145,26 +140,13 @@ pub static INTERFACE_NAMES: Array<[u8; 16]> = Array::with_max_entries(INTERFACE_
 pub static INTERFACE_COUNTERS: PerCpuArray<Counter> =
     PerCpuArray::with_max_entries(INTERFACE_SLOTS * 2 * REASON_SLOTS, 0);
 
-/// The IP header of the packet that this CPU is at: the stack has no room for it. Per CPU, as above; in each visit it is
-/// written before it is read, and so are the three that follow.
+/// What was found out about the packet that this CPU is at: the stack has no room for it. Per CPU, as above.
 #[map]
-pub static IP: PerCpuArray<MaybeUninit<Ip>> = PerCpuArray::with_max_entries(1, 0);
-
-/// Its UDP or TCP header.
-#[map]
-pub static L4: PerCpuArray<MaybeUninit<l4::L4>> = PerCpuArray::with_max_entries(1, 0);
-
-/// The packet that an ICMP error quotes.
-#[map]
-pub static QUOTE: PerCpuArray<MaybeUninit<Quote>> = PerCpuArray::with_max_entries(1, 0);
+pub static FOUND: PerCpuArray<Place> = PerCpuArray::with_max_entries(1, 0);
 
 /// The SIP message: plain words, and never uninitialised.
 #[map]
 pub static MESSAGE: PerCpuArray<Message> = PerCpuArray::with_max_entries(1, 0);
-
-/// What is wanted done with the packet.
-#[map]
-pub static WISH: PerCpuArray<MaybeUninit<Wish>> = PerCpuArray::with_max_entries(1, 0);
 
 /// What the FIB is asked, and answers: plain words, and never uninitialised.
 #[map]
@@ -202,25 +184,17 @@ pub static ANNOUNCED: Array<u32> = Array::with_max_entries(64, 0);
 #[map]
 pub static EVENTS: RingBuf = RingBuf::with_byte_size(64 * 1024, 0);
 
-/// This CPU's own place of a map, to be written before it is read. `None` cannot be: the maps have one element.
-#[inline(always)]
-pub fn place<T>(map: &PerCpuArray<MaybeUninit<T>>) -> Option<&'static mut MaybeUninit<T>> {
-    // SAFETY: this CPU's own element; programs do not interrupt each other on one CPU, and each visit takes the place
-    // of a map once.
-    map.get_ptr_mut(0).map(|place| unsafe { &mut *place })
-}
-
 /// The SIP message that this CPU is at.
 #[inline(always)]
 pub fn message() -> Option<&'static mut Message> {
-    // SAFETY: as in `place`; plain words, so that any bytes are valid.
+    // SAFETY: this CPU's own element; programs do not interrupt each other on one CPU, and in plain words any bytes are valid.
     MESSAGE.get_ptr_mut(0).map(|message| unsafe { &mut *message })
 }
 
 /// This CPU's last question to the FIB, and its answer.
 #[inline(always)]
 pub fn fib() -> Option<&'static mut Fib> {
-    // SAFETY: as in `place`; plain words, so that any bytes are valid.
+    // SAFETY: as above.
     FIB.get_ptr_mut(0).map(|fib| unsafe { &mut *fib })
 }
 
@@ -257,7 +231,7 @@ pub fn is_own_host(address: Address, target: u32, hosts: Hosts) -> bool {
 /// Whether this is one of the daemon's own probe sockets.
 #[inline(always)]
 pub fn is_probe(address: Address, port: u16, protocol: u8) -> bool {
-    if !has_port(PROBING, port, protocol) {
+    if !PORTS.get(PROBING).is_some_and(|bitmap| has_port(bitmap, port, protocol)) {
         return false;
     }
     let key = EndpointKey::new(address.bytes(), port, protocol);
@@ -267,7 +241,7 @@ pub fn is_probe(address: Address, port: u16, protocol: u8) -> bool {
 
 /// Whether a port (host order) is in a bitmap of `PORTS`.
 #[inline(always)]
-pub fn has_port(bitmap: u32, port: u16, protocol: u8) -> bool {
+pub fn has_port(bitmap: &PortBitmap, port: u16, protocol: u8) -> bool {
     let (word, bit) = PortBitmap::place(port, protocol == TCP);
-    PORTS.get(bitmap).and_then(|bitmap| bitmap.0.get(word)).is_some_and(|word| word & bit != 0)
+    bitmap.0.get(word).is_some_and(|word| word & bit != 0)
 }

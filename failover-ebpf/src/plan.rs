@@ -6,7 +6,6 @@ use failover_common::reason::Reason;
 
 use crate::{
     hop::NextHop,
-    maps,
     parse::ip::{Address, Ip},
 };
 
@@ -269,23 +268,5 @@ impl Wish {
             call: Calls::NONE,
             steer: 0,
         }
-    }
-
-    /// Puts it where it outlives the stage.
-    #[inline(always)]
-    pub fn keep(self) -> Result<(), End> {
-        maps::place(&maps::WISH).ok_or(Reason::NotOurs)?.write(self);
-        Ok(())
-    }
-
-    /// What a stage of this visit has kept.
-    ///
-    /// # Safety
-    /// One has.
-    #[inline(always)]
-    pub unsafe fn kept() -> Result<&'static Self, End> {
-        let place = maps::place(&maps::WISH).ok_or(Reason::NotOurs)?;
-        // SAFETY: the caller's word.
-        Ok(unsafe { place.assume_init_ref() })
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     apart::Apart,
     dialog, drain,
     flows::{self, Terms, now_seconds},
+    found::Found,
     hook,
     maps::{self, availability, is_own_host},
     packet::Packet,
@@ -28,14 +29,20 @@ const NOBODY: u32 = Availability::NOBODY as u32;
 
 /// A packet to a target's service: to the backup, where one serves.
 #[inline(always)]
-pub fn to_service<F: Apart>(packet: &Packet<F>, ip: &Ip, l4: &L4, service: &Service) -> Result<(), End> {
+pub fn to_service<F: Apart>(
+    packet: &Packet<F>,
+    found: Found,
+    ip: &Ip,
+    l4: &L4,
+    service: &Service,
+) -> Result<(), End> {
     // Of the daemon's own sockets, the kernel says things without their mark: a reset, once the socket is closed.
     if F::EGRESS && packet.ingress() == 0 && maps::is_probe(ip.source, l4.source, ip.protocol) {
         return Err(Reason::OwnProbe.into());
     }
     let (server, now) = match server(ip, service, |now| drain::server(packet, ip, l4, service, now)) {
         Err(stop) if stop.reason() == Reason::PrimaryServes as u32 => {
-            remember_own(service)?;
+            remember_own(ip, l4, service)?;
             return Err(stop);
         }
         found => found?,
@@ -63,7 +70,8 @@ pub fn to_service<F: Apart>(packet: &Packet<F>, ip: &Ip, l4: &L4, service: &Serv
         call: calls(ip, service, server, now),
         steer,
     };
-    wish.keep()
+    found.keep_wish(wish);
+    Ok(())
 }
 
 /// Which dialogs the packet is looked at for.
@@ -121,6 +129,7 @@ pub fn server(
 #[inline(always)]
 pub fn from_backup<F: Apart>(
     packet: &Packet<F>,
+    found: Found,
     ip: &Ip,
     l4: &L4,
     endpoint: &'static Endpoint,
@@ -139,7 +148,7 @@ pub fn from_backup<F: Apart>(
         }
         None => flows::answered(ip, l4, endpoint, inbound)?,
     };
-    as_target(ip, ip.source, endpoint, origin)?;
+    as_target(found, ip, ip.source, endpoint, origin)?;
     dialog::came_back(packet, ip, l4, endpoint, origin.target);
     Ok(())
 }
@@ -157,7 +166,13 @@ pub fn alone(endpoint: &'static Endpoint, inbound: bool) -> Option<&'static Orig
 /// What the host of `endpoint`, which has the address `backup`, has to do with the packet's receiver is said in the
 /// name of `origin`. Keeps a wish.
 #[inline(always)]
-pub fn as_target(ip: &Ip, backup: Address, endpoint: &Endpoint, origin: &Origin) -> Result<(), End> {
+pub fn as_target(
+    found: Found,
+    ip: &Ip,
+    backup: Address,
+    endpoint: &Endpoint,
+    origin: &Origin,
+) -> Result<(), End> {
     let (target, address) = (origin.target, Address::from_bytes(origin.address));
     if is_own_host(ip.destination, target, endpoint.hosts) {
         return Err(End::pass(Reason::BetweenServers, target));
@@ -168,7 +183,8 @@ pub fn as_target(ip: &Ip, backup: Address, endpoint: &Endpoint, origin: &Origin)
     if !ip.speaks(&address) {
         return Err(End::pass(Reason::NoReturn, target));
     }
-    Wish::forgetful(target, 0, Change { side: Side::Source, address, port: origin.port }).keep()
+    found.keep_wish(Wish::forgetful(target, 0, Change { side: Side::Source, address, port: origin.port }));
+    Ok(())
 }
 
 /// Remembers the way back of a packet that is about to be steered.
@@ -183,17 +199,17 @@ pub fn remember<F: Apart>(packet: &Packet<F>, l4: &L4, plan: &Plan) -> Result<()
     }
     let full = |flows::Full| End::pass(Reason::FlowTableFull, wish.target);
     let terms = Terms { exclusive: wish.exclusive, inbound: hook::inbound::<F>(Side::Destination) };
-    flows::remember(wish.endpoint, wish.service, terms.bits(), plan.now).map_err(full)
+    flows::remember(plan.ip, l4, (wish.endpoint, wish.service), terms, plan.now).map_err(full)
 }
 
 /// A target that is also another target's backup: its own clients' flows are noted as its own, or an answer to them
 /// could be taken for one of the other target.
 #[inline(always)]
-fn remember_own(service: &Service) -> Result<(), End> {
+fn remember_own(ip: &Ip, l4: &L4, service: &Service) -> Result<(), End> {
     if service.endpoint == 0 {
         return Ok(());
     }
     let full = |flows::Full| End::pass(Reason::FlowTableFull, service.target);
     let terms = Terms { exclusive: false, inbound: false };
-    flows::remember(service.endpoint, service.service, terms.bits(), now_seconds()).map_err(full)
+    flows::remember(ip, l4, (service.endpoint, service.service), terms, now_seconds()).map_err(full)
 }

@@ -11,6 +11,7 @@ use failover_common::{checksum::fold, key, reason::Reason};
 use crate::{
     encap::{Header, addresses, as_header, envelope, link_layer},
     forward::{self, Hop, Question},
+    found::Found,
     hop::NextHop,
     maps, observe,
     packet::{OutOfBounds, Packet},
@@ -19,7 +20,7 @@ use crate::{
         ip::{Fragment, Ip},
         ipv4, ipv6,
     },
-    plan::{End, Wish},
+    plan::End,
 };
 
 /// What is quoted of the packet: RFC 1812 §4.3.2.3 has 576 bytes in all, RFC 4443 §2.4 the least MTU of IPv6.
@@ -48,12 +49,9 @@ extern "C" fn xdp_too_big(ctx: *mut xdp_md) -> u64 {
 
 #[inline(always)]
 fn tell(packet: &mut Packet) -> End {
+    let Ok(found) = Found::here() else { return Reason::NotOurs.into() };
     // SAFETY: a packet that is delivered has both.
-    let (ip, wish) = match unsafe { (Ip::kept(), Wish::kept()) } {
-        (Ok(ip), Ok(wish)) => (ip, wish),
-        (Err(reason), _) => return reason.into(),
-        (_, Err(end)) => return end,
-    };
+    let (ip, wish) = unsafe { (found.ip(), found.wish()) };
     match answer(packet, ip, wish.target, envelope(wish)) {
         Ok(true) => End::redirect(Reason::SenderTold, wish.target),
         Ok(false) => End::pass(Reason::SenderTold, wish.target),

@@ -41,7 +41,7 @@ const AF_INET6: u8 = 10;
 
 /// `struct bpf_fib_lookup` of the kernel's UAPI: plain words, so that no byte of it is left unset.
 #[repr(C)]
-struct Fib {
+pub struct Fib {
     family: u8,
     protocol: u8,
     ports: [u16; 2],
@@ -140,7 +140,7 @@ pub fn forward(packet: &mut Packet) -> Result<(), OutOfBounds> {
 }
 
 #[inline(always)]
-fn forward_four(packet: &mut Packet, headers: &Headers) -> Result<Fib, OutOfBounds> {
+fn forward_four(packet: &mut Packet, headers: &Headers) -> Result<&'static Fib, OutOfBounds> {
     let &Headers { destination: [destination, ..], ports, protocol, ttl, .. } = headers;
     let address = destination.to_ne_bytes();
     let key = FloorKey { address, port: ports[1].to_ne_bytes(), protocol, reserved: 0 };
@@ -163,7 +163,7 @@ fn forward_four(packet: &mut Packet, headers: &Headers) -> Result<Fib, OutOfBoun
 }
 
 #[inline(always)]
-fn forward_six(packet: &mut Packet, headers: &Headers) -> Result<Fib, OutOfBounds> {
+fn forward_six(packet: &mut Packet, headers: &Headers) -> Result<&'static Fib, OutOfBounds> {
     let &Headers { destination, ports, protocol, ttl, .. } = headers;
     let address = bytes(destination);
     let key = FloorKey { address, port: ports[1].to_ne_bytes(), protocol, reserved: 0 };
@@ -194,28 +194,27 @@ fn transport(packet: &mut Packet, at: usize, protocol: u8, change: Difference) -
     }
 }
 
-/// What the FIB says about the packet when that is its destination.
+/// What the FIB says about the packet when that is its destination. What the helper only writes is left as it was: clearing it
+/// would take a call.
 #[inline(always)]
 fn route(
     packet: &Packet,
     headers: &Headers,
     destination: [u32; 4],
     port: [u8; 2],
-) -> Result<Fib, OutOfBounds> {
-    let mut fib = Fib {
-        family: if headers.six { AF_INET6 } else { AF_INET },
-        protocol: headers.protocol,
-        ports: [headers.ports[0], u16::from_ne_bytes(port)],
-        total_len: headers.total_len,
-        ifindex: packet.ingress(),
-        flow: 0,
-        source: headers.source,
-        destination,
-        vlan: 0,
-        source_mac: [0; 3],
-        destination_mac: [0; 3],
-    };
-    let params: *mut Fib = &raw mut fib;
+) -> Result<&'static Fib, OutOfBounds> {
+    // SAFETY: this CPU's own element, and any bytes are valid; XDP does not interrupt itself on one CPU.
+    let fib = unsafe { &mut *maps::FIB.get_ptr_mut(0).ok_or(OutOfBounds)? };
+    fib.family = if headers.six { AF_INET6 } else { AF_INET };
+    fib.protocol = headers.protocol;
+    fib.ports = [headers.ports[0], u16::from_ne_bytes(port)];
+    fib.total_len = headers.total_len;
+    fib.ifindex = packet.ingress();
+    fib.flow = 0;
+    let words = if headers.six { 4 } else { 1 };
+    fib.source[..words].copy_from_slice(&headers.source[..words]);
+    fib.destination[..words].copy_from_slice(&destination[..words]);
+    let params: *mut Fib = fib;
     // SAFETY: `params` points to a whole, initialised structure of the kernel's size (asserted above).
     let answer = unsafe { bpf_fib_lookup(packet.context(), params.cast(), FIB_LEN, 0) };
     if u32::try_from(answer) != Ok(BPF_FIB_LKUP_RET_SUCCESS) {

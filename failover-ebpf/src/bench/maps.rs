@@ -6,6 +6,8 @@ use aya_ebpf::{
 };
 use failover_common::bench::{Feed, FloorKey, FloorValue};
 
+use crate::floor::Fib;
+
 /// Written by the bench between runs; `position` by the one CPU that runs.
 #[map]
 pub static FEED: Array<Feed> = Array::with_max_entries(1, 0);
@@ -29,6 +31,10 @@ pub static DEVICES: DevMapHash = DevMapHash::with_max_entries(256, 0);
 /// The device out of which frames are sent.
 #[map]
 pub static OUTPUT: DevMap = DevMap::with_max_entries(1, 0);
+
+/// What the FIB is asked, and answers: plain words, and never uninitialised. Per CPU, as below.
+#[map]
+pub static FIB: PerCpuArray<Fib> = PerCpuArray::with_max_entries(1, 0);
 
 /// Frames that arrived, per CPU, and XDP does not interrupt itself on one CPU.
 #[map]

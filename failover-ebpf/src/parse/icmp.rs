@@ -8,7 +8,7 @@ use super::{
     ipv4, ipv6, l4,
 };
 use crate::{
-    maps,
+    found::Found,
     packet::{Frame, OutOfBounds, Packet},
     plan::End,
 };
@@ -43,7 +43,7 @@ pub struct Quote {
 /// Writes down the packet that the error behind `ip` is about; an ICMP message that is no error is not ours. A function of its own,
 /// because the stack has 512 bytes.
 #[inline(never)]
-pub fn quote(packet: &Packet<impl Frame>, ip: &Ip) -> Result<(), End> {
+pub fn quote(packet: &Packet<impl Frame>, found: Found, ip: &Ip) -> Result<(), End> {
     let Fragment::Whole = ip.fragment else { return Err(Reason::Fragment.into()) };
     let [kind, _]: [u8; 2] = packet.read(ip.payload).map_err(|OutOfBounds| Reason::Truncated)?;
     if !is_error(ip.family, kind) {
@@ -75,7 +75,7 @@ pub fn quote(packet: &Packet<impl Frame>, ip: &Ip) -> Result<(), End> {
         source_port: u16::from_be(source_port),
         destination_port: u16::from_be(destination_port),
     };
-    maps::place(&maps::QUOTE).ok_or(Reason::NotOurs)?.write(quote);
+    found.keep_quote(quote);
     Ok(())
 }
 

@@ -2,11 +2,11 @@
 
 use failover_common::reason::Reason;
 
-use super::{Family, eth::Link, ipv4, ipv6};
+use super::{Family, eth, ipv4, ipv6};
 use crate::{
     classify::Ports,
-    discovery::FRESH,
-    maps,
+    discovery::{self, FRESH},
+    found::Found,
     packet::{Frame, Packet},
 };
 
@@ -95,11 +95,12 @@ pub enum Fragment {
     Following(u32),
 }
 
-/// Parses the header behind `link`, into this CPU's own memory: the stack has 512 bytes, and what is parsed is needed
-/// until the packet leaves.
+/// Parses what is before an IP header, and the header, into this CPU's own memory: the stack has 512 bytes, and what is parsed
+/// is needed until the packet leaves. `ports`: of what it carries, if they are known.
 #[inline(always)]
-pub fn ip(packet: &Packet<impl Frame>, link: &Link, ports: Ports) -> Result<&'static Ip, Reason> {
-    let slot = maps::place(&maps::IP).ok_or(Reason::Truncated)?;
+pub fn parse<F: Frame>(packet: &Packet<F>, found: Found, ports: Ports) -> Result<&'static Ip, Reason> {
+    let link = eth::link(packet)?;
+    let slot = found.new_ip();
     match link.family {
         Family::V4 => ipv4::parse(packet, link.payload, slot)?,
         Family::V6 => ipv6::parse(packet, link.payload, slot)?,
@@ -110,23 +111,19 @@ pub fn ip(packet: &Packet<impl Frame>, link: &Link, ports: Ports) -> Result<&'st
     ip.tagged = link.tagged;
     ip.discovery = link.discovery;
     if ip.discovery {
+        discovery::is_question::<F>(ip)?;
         ip.hop_limit = FRESH;
     }
     Ok(ip)
 }
 
-impl Ip {
-    /// The one that this visit has parsed.
-    ///
-    /// # Safety
-    /// It has.
-    #[inline(always)]
-    pub unsafe fn kept() -> Result<&'static Self, Reason> {
-        let place = maps::place(&maps::IP).ok_or(Reason::Truncated)?;
-        // SAFETY: the caller's word.
-        Ok(unsafe { place.assume_init_ref() })
-    }
+/// The same of a packet that is not plain: a function of its own, because the stack has 512 bytes.
+#[inline(never)]
+pub fn parse_apart<F: Frame>(packet: &Packet<F>) -> Result<(), Reason> {
+    parse(packet, Found::here()?, Ports::UNKNOWN).map(|_| ())
+}
 
+impl Ip {
     /// Where its source address stands.
     #[inline(always)]
     pub const fn source_at(&self) -> usize {

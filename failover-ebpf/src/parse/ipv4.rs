@@ -28,9 +28,8 @@ const DONT_FRAGMENT: u16 = 0x4000;
 const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1fff;
 
-/// Parses the header at `offset`; a UDP, TCP or ICMP packet without options goes `into` its place. A function of its own,
-/// because the stack has 512 bytes.
-#[inline(never)]
+/// Parses the header at `offset`; a UDP, TCP or ICMP packet without options goes `into` its place.
+#[inline(always)]
 pub fn parse(packet: &Packet<impl Frame>, offset: usize, into: &mut MaybeUninit<Ip>) -> Result<(), Reason> {
     let header: [u16; 10] = packet.read(offset).map_err(|OutOfBounds| Reason::Truncated)?;
     let [version_ihl, tos] = header[0].to_ne_bytes();

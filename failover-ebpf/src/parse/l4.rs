@@ -7,7 +7,7 @@ use super::{
     ip::{Fragment, Ip},
 };
 use crate::{
-    maps,
+    found::Found,
     packet::{Frame, OutOfBounds, Packet},
 };
 
@@ -40,17 +40,6 @@ pub struct L4 {
 }
 
 impl L4 {
-    /// The one that this visit has parsed.
-    ///
-    /// # Safety
-    /// It has.
-    #[inline(always)]
-    pub unsafe fn kept() -> Result<&'static Self, Reason> {
-        let place = maps::place(&maps::L4).ok_or(Reason::Truncated)?;
-        // SAFETY: the caller's word.
-        Ok(unsafe { place.assume_init_ref() })
-    }
-
     /// The sender has no more to say.
     pub const FIN: u8 = 0x01;
     /// A connection begins.
@@ -75,7 +64,7 @@ impl L4 {
 
 /// Parses the ports of the UDP or TCP header behind `ip` into this CPU's own memory, and sees that the header is whole.
 #[inline(always)]
-pub fn ports(packet: &Packet<impl Frame>, ip: &Ip) -> Result<&'static L4, Reason> {
+pub fn ports(packet: &Packet<impl Frame>, found: Found, ip: &Ip) -> Result<&'static L4, Reason> {
     let offset = ip.payload;
     let [source, destination, third, fourth] =
         packet.read::<[u16; 4]>(offset).map_err(|OutOfBounds| Reason::Truncated)?;
@@ -102,8 +91,7 @@ pub fn ports(packet: &Packet<impl Frame>, ip: &Ip) -> Result<&'static L4, Reason
         }
         TCP_CHECKSUM
     };
-    let place = maps::place(&maps::L4).ok_or(Reason::Truncated)?;
-    Ok(place.write(L4 {
+    Ok(found.keep_l4(L4 {
         offset,
         checksum: offset + checksum,
         source: u16::from_be(source),

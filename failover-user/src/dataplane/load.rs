@@ -296,9 +296,6 @@ fn load(maps: &std::path::Path, sizes: Sizes, constants: Constants) -> Result<Eb
     for name in NAMES {
         loader.map_pin_path(name, maps.join(name));
     }
-    let slots = next_hops();
-    let mask = slots - 1;
-    loader.map_max_entries(names::NEXT_HOPS, slots).override_global(names::NEXT_HOP_MASK, &mask, true);
     constants.set(&mut loader);
     let mut ebpf = loader.load(OBJECT).map_err(|error| Error::load(&error))?;
     program(&mut ebpf)?.load().map_err(|error| Error::load(&error))?;
@@ -308,14 +305,6 @@ fn load(maps: &std::path::Path, sizes: Sizes, constants: Constants) -> Result<Eb
     #[cfg(feature = "packet-log")]
     log_packets(&mut ebpf);
     Ok(ebpf)
-}
-
-/// Slots for next hops: as many as there may be, if they take no more than 64 MiB on all CPUs together.
-fn next_hops() -> u32 {
-    let cpus = aya::util::nr_cpus().unwrap_or(1).max(1);
-    let room = u32::try_from((64 << 20) / names::NEXT_HOP_BYTES / cpus).unwrap_or(u32::MAX);
-    let power = if room == 0 { 1 } else { 1 << room.ilog2() };
-    power.clamp(names::LEAST_NEXT_HOPS, names::MOST_NEXT_HOPS)
 }
 
 fn load_anew(pins: &Pins, sizes: Sizes, constants: Constants) -> Result<Ebpf, Error> {
