@@ -30,6 +30,9 @@ pub enum Kind {
     SteeringBegan = 1,
     /// The table of flows that were answered is full: the next ones may be forgotten, if a flood of others comes.
     FlowTableFull = 2,
+    /// Something says that a target's primary may not live: the client and its protocol are those that it was said to. Cheap to forge,
+    /// and so no more than a reason to ask the primary itself.
+    Suspicion = 3,
 }
 
 impl TryFrom<u32> for Kind {
@@ -39,6 +42,7 @@ impl TryFrom<u32> for Kind {
         match number {
             1 => Ok(Kind::SteeringBegan),
             2 => Ok(Kind::FlowTableFull),
+            3 => Ok(Kind::Suspicion),
             other => Err(other),
         }
     }

@@ -2,7 +2,7 @@
 
 /// Version of every layout in this crate. Pinned maps live in a folder of this number, so that a daemon never
 /// reads another layout's bytes.
-pub const ABI_VERSION: u32 = 4;
+pub const ABI_VERSION: u32 = 5;
 
 /// The XDP program of the router's interfaces.
 pub const PROGRAM_XDP: &str = "failover_xdp";
@@ -68,6 +68,8 @@ pub const INTERFACE_NAMES: &str = "INTERFACE_NAMES";
 pub const INTERFACE_COUNTERS: &str = "INTERFACE_COUNTERS";
 /// Target id → the generation whose first steered packet was announced.
 pub const ANNOUNCED: &str = "ANNOUNCED";
+/// When a target's primary was last said not to live, by target id: in 2²⁴ ns of the monotonic clock.
+pub const SUSPECTED: &str = "SUSPECTED";
 /// Ring buffer of [`crate::event::Event`].
 pub const EVENTS: &str = "EVENTS";
 

@@ -68,6 +68,9 @@ fn look(packet: &Packet<impl Frame>, plain: &Plain, ports: Ports) -> Result<Port
     let to = ports.to() && filters.services.may_hold_mixed(destination);
     let from = ports.from() && filters.backups.may_hold_mixed(source);
     if !to && !from {
+        if ports.from() && plain.protocol == key::TCP && filters.services.may_hold_mixed(source) {
+            refused(packet, plain);
+        }
         trace::plain(packet, plain);
         return Err(Reason::NotOurs.into());
     }
@@ -75,6 +78,20 @@ fn look(packet: &Packet<impl Frame>, plain: &Plain, ports: Ports) -> Result<Port
         primary_serves(packet, plain)?;
     }
     Ok(Ports(if to { Ports::TO } else { 0 } | if from { Ports::FROM } else { 0 }))
+}
+
+/// A reset in a target's name: there is nobody at its port, or it has begun anew. A function of its own, because it
+/// is rare.
+#[inline(never)]
+fn refused(packet: &Packet<impl Frame>, plain: &Plain) {
+    let Some((source, destination)) = plain.addresses(packet) else { return };
+    if plain.tcp_flags(packet).is_none_or(|flags| flags & L4::RST == 0) {
+        return;
+    }
+    let key = EndpointKey::new(source.bytes(), plain.source_port, plain.protocol);
+    // SAFETY: the element is read before the program ends, and RCU keeps it until then.
+    let Some(service) = (unsafe { maps::SERVICES.get(key) }) else { return };
+    record::suspicion(service.target, &destination, plain.destination_port, plain.protocol);
 }
 
 /// An error: its primary serves, and nobody else has to do with it. A function of its own, because the stack has 512 bytes.

@@ -26,7 +26,7 @@ use crate::{
         ip::{Address, Ip},
     },
     plan::{Change, End, Side, Wish},
-    rewrite, steer, trace,
+    record, rewrite, steer, trace,
 };
 
 /// An error that concerns a rewritten packet is rewritten too.
@@ -88,7 +88,19 @@ fn decide<F: Frame>(packet: &Packet<F>, found: Found, ip: &Ip, quote: &Quote) ->
             return to_client::<F>(found, ip, quote, endpoint);
         }
     }
+    if !F::EGRESS && ports.to() {
+        suspect(quote);
+    }
     Err(stop)
+}
+
+/// About a client's packet to a target: its primary may be dead, and its machine says so, or a router on the way.
+#[inline(always)]
+fn suspect(quote: &Quote) {
+    let key = EndpointKey::new(quote.destination.bytes(), quote.destination_port, quote.protocol);
+    // SAFETY: as above.
+    let Some(service) = (unsafe { maps::SERVICES.get(key) }) else { return };
+    record::suspicion(service.target, &quote.source, quote.source_port, quote.protocol);
 }
 
 #[inline(always)]

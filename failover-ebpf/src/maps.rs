@@ -180,6 +180,10 @@ pub static VIEW: PerCpuArray<View> = PerCpuArray::with_max_entries(1, 0);
 #[map]
 pub static ANNOUNCED: Array<u32> = Array::with_max_entries(64, 0);
 
+/// Stored by whichever CPU has something to say; two at once say it twice.
+#[map]
+pub static SUSPECTED: Array<u32> = Array::with_max_entries(64, 0);
+
 /// Reserve and submit are the kernel's to order.
 #[map]
 pub static EVENTS: RingBuf = RingBuf::with_byte_size(64 * 1024, 0);

@@ -11,10 +11,13 @@ use crate::{
     flows::now_seconds,
     maps, observe,
     packet::{Frame, Packet},
-    parse::ip::Ip,
+    parse::ip::{Address, Ip},
     plan::End,
     trace::{self, dry_run},
 };
+
+/// 2²⁴ ns are about 16 ms.
+const SUSPICION_TICK: u32 = 24;
 
 /// Counts the packet under its reason: at its interface, and, where it is about a target, under that.
 #[inline(always)]
@@ -88,6 +91,39 @@ pub fn table_full() {
         reserved: 0,
         client: [0; 16],
     };
+    let _ = maps::EVENTS.output::<Event>(&event, 0);
+}
+
+/// Says that something was said to `client` about a target's primary, if that serves, as nobody says of a server that lives;
+/// no more often than once in 16 ms. What is said to the daemon's probes, they hear themselves. A function of its own, because
+/// it is rare.
+#[inline(never)]
+pub fn suspicion(target: u32, client: &Address, port: u16, protocol: u8) {
+    if maps::availability(target).serving() != 0 || maps::is_probe(*client, port, protocol) {
+        return;
+    }
+    let Some(suspected) = maps::SUSPECTED.get_ptr_mut(target) else { return };
+    // SAFETY: a helper without arguments.
+    let now = unsafe { bpf_ktime_get_ns() };
+    let tick = (now >> SUSPICION_TICK) as u32;
+    // SAFETY: as in `announce`.
+    unsafe {
+        if *suspected == tick || dry_run() {
+            return;
+        }
+        *suspected = tick;
+    }
+    let event = Event {
+        time_ns: now,
+        kind: Kind::Suspicion as u32,
+        target,
+        generation: 0,
+        client_port: port.to_be_bytes(),
+        protocol,
+        reserved: 0,
+        client: client.bytes(),
+    };
+    // A full ring loses it; the probes go on all the same.
     let _ = maps::EVENTS.output::<Event>(&event, 0);
 }
 

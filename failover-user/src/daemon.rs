@@ -20,6 +20,7 @@ mod remembered;
 mod sighting;
 mod start;
 mod status;
+mod suspicion;
 mod targets;
 
 use std::path::PathBuf;

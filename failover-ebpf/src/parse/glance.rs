@@ -5,7 +5,7 @@
 
 use failover_common::{key, value::Hosts};
 
-use super::{Family, ip::Address, ipv4, ipv6};
+use super::{Family, ip::Address, ipv4, ipv6, l4};
 use crate::packet::{Frame, Packet};
 
 /// The word of the frame.
@@ -74,6 +74,16 @@ impl Plain {
     #[inline(always)]
     pub const fn payload(&self) -> usize {
         if let Family::V4 = self.family { PAYLOAD_V4 } else { PAYLOAD_V6 }
+    }
+
+    /// Of TCP, the flags. Each family by itself: the verifier takes no frame's start to which one of two numbers is added.
+    #[inline(always)]
+    pub fn tcp_flags(&self, packet: &Packet<impl Frame>) -> Option<u8> {
+        let word: Result<[u8; 2], _> = match self.family {
+            Family::V4 => packet.read(PAYLOAD_V4 + l4::TCP_DATA_OFFSET),
+            Family::V6 => packet.read(PAYLOAD_V6 + l4::TCP_DATA_OFFSET),
+        };
+        word.ok().map(|[_, flags]| flags)
     }
 
     /// Source and destination, as filters ask for them ([`Hosts::mixed`]); none where the frame goes to a group of stations.

@@ -23,7 +23,8 @@ pub const TCP_CHECKSUM: usize = 16;
 /// Bytes of UDP's header.
 pub const UDP_LEN: usize = 8;
 const TCP_LEN: usize = 20;
-const TCP_DATA_OFFSET: usize = 12;
+/// Offset of the word of the data offset and the flags of TCP.
+pub const TCP_DATA_OFFSET: usize = 12;
 
 /// What the stages need of the header.
 pub struct L4 {

@@ -284,6 +284,7 @@ impl Core {
             match kind {
                 Kind::SteeringBegan => self.steering_began(event),
                 Kind::FlowTableFull => self.table_full(),
+                Kind::Suspicion => self.suspicion(event),
             }
         }
     }

@@ -42,6 +42,8 @@ pub struct TargetState {
     pub place: Place,
     /// The generation whose first steered packet was announced.
     pub announced: u32,
+    /// When its primary was last asked because of a suspicion.
+    pub suspected: Option<tokio::time::Instant>,
     /// What was warned of, because it never answered: the server, and what of it.
     pub left_out: Vec<(usize, Silent)>,
 }
@@ -66,6 +68,7 @@ impl TargetState {
             reason: reason.to_owned(),
             place: Place { serving: found.serving(), keeper: found.keeper(), live: found.live() },
             announced: found.generation(),
+            suspected: None,
             left_out: Vec::new(),
         }
     }

@@ -91,7 +91,7 @@ impl Sizes {
     }
 
     /// Every map whose size is not fixed, with its number of entries.
-    const fn entries(self) -> [(&'static str, u32); 13] {
+    const fn entries(self) -> [(&'static str, u32); 14] {
         [
             (names::SERVICES, self.services),
             (names::AVAILABILITY, self.targets),
@@ -107,6 +107,7 @@ impl Sizes {
             (names::PROBES, self.services * (MAX_BACKUPS + 1) * 2),
             (names::COUNTERS, self.targets * REASON_SLOTS),
             (names::ANNOUNCED, self.targets),
+            (names::SUSPECTED, self.targets),
         ]
     }
 }

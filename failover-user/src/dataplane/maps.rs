@@ -17,7 +17,7 @@ use super::{
 };
 
 /// The maps whose sizes the loader chooses, and all others: every name there is.
-pub const NAMES: [&str; 25] = [
+pub const NAMES: [&str; 26] = [
     names::PORTS,
     names::FILTERS,
     names::SERVICES,
@@ -42,6 +42,7 @@ pub const NAMES: [&str; 25] = [
     names::INTERFACE_NAMES,
     names::INTERFACE_COUNTERS,
     names::ANNOUNCED,
+    names::SUSPECTED,
     names::EVENTS,
 ];
 

@@ -255,7 +255,9 @@ impl Bench {
         let announced: Vec<u32> = announced.iter().collect::<Result<_, _>>()?;
         let ([unanswered, answered], [ringing, calls]) = (self.flows()?, self.calls()?);
         let calls = (all(&ringing)?, all(&calls)?);
-        Ok((all(&unanswered)?, all(&answered)?, all(&self.fragments()?)?, calls, announced))
+        let suspected: Array<_, u32> = Array::try_from(self.pinned(names::SUSPECTED)?)?;
+        let said = (announced, suspected.iter().collect::<Result<Vec<u32>, _>>()?);
+        Ok((all(&unanswered)?, all(&answered)?, all(&self.fragments()?)?, calls, said))
     }
 
     /// Those who were not answered, and those who were.

@@ -16,6 +16,7 @@ mod differential;
 mod discovery;
 mod drain;
 mod egress;
+mod events;
 mod fixture;
 mod frame;
 mod generate;
@@ -35,19 +36,13 @@ mod wrap;
 
 use std::{collections::BTreeSet, time::Instant};
 
-use failover_common::{
-    event::{Event, Kind},
-    key::{UDP, mapped},
-    reason::Reason,
-};
+use failover_common::reason::Reason;
 use failover_user::config::model::Prefix;
 
 use bench::{with_bench, with_bench_of};
 use differential::Run;
 use fixture::Fixture;
-use frame::{tcp_syn, udp};
 use model::Model;
-use network::{OTHER_PHONE, PARIS, PHONE};
 
 /// Tells every story, and reports all that went otherwise.
 fn hold(fixtures: &[Fixture]) {
@@ -206,7 +201,7 @@ fn random_packets_go_as_the_model_says_where_envelopes_come_from_a_prefix() {
 
 /// The verifier gives up after a million instructions, and other versions of Linux count otherwise: a change that makes it
 /// work half as much again is looked at before it is at the limit somewhere else. This is Linux 6.18's count.
-const VERIFIED: u32 = 58_059;
+const VERIFIED: u32 = 65_304;
 
 #[test]
 fn the_verifier_has_no_more_to_do_than_before() {
@@ -217,35 +212,5 @@ fn the_verifier_has_no_more_to_do_than_before() {
             verified <= VERIFIED + VERIFIED / 2,
             "{verified} instructions verified, {VERIFIED} on record"
         );
-    }
-}
-
-#[test]
-fn the_first_steered_packet_of_a_generation_is_announced() {
-    let (id, events) = with_bench(|bench| {
-        bench.serve(&[(PARIS, 0)])?;
-        bench.send(&udp(PHONE, PARIS).into())?;
-        bench.serve(&[])?;
-        for packet in [udp(PHONE, PARIS), udp(OTHER_PHONE, PARIS), tcp_syn(PHONE, PARIS)] {
-            bench.send(&packet.into())?;
-        }
-        bench.serve(&[(PARIS, 2)])?;
-        bench.send(&udp(OTHER_PHONE, PARIS).into())?;
-        let mut events = Vec::new();
-        while let Some(bytes) = bench.events.next() {
-            assert_eq!(bytes.len(), size_of::<Event>());
-            // SAFETY: as many bytes as an event has, and any bytes are one (`aya::Pod`).
-            events.push(unsafe { bytes.as_ptr().cast::<Event>().read_unaligned() });
-        }
-        Ok((bench.id_of(PARIS), events))
-    });
-    let [first, second] = events[..] else { panic!("{events:?}") };
-    assert_eq!(second.generation, first.generation + 1);
-    assert!(0 < first.time_ns && first.time_ns <= second.time_ns);
-    for (event, phone) in [(first, PHONE), (second, OTHER_PHONE)] {
-        assert_eq!((event.kind, event.target), (Kind::SteeringBegan as u32, id));
-        assert_eq!((event.protocol, event.reserved), (UDP, 0));
-        assert_eq!(event.client, mapped(phone.ip().octets()));
-        assert_eq!(u16::from_be_bytes(event.client_port), phone.port());
     }
 }
