@@ -21,6 +21,32 @@ const TEMPLATE: &str = include_str!("../peers/kamailio.cfg");
 /// The port where callees answer ([`crate::sipp::Callees`]).
 pub const CALLEE_PORT: u16 = 5070;
 
+/// The port of SIP over TLS.
+pub const TLS_PORT: u16 = 5061;
+
+/// What a server shows under TLS: PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Its certificate.
+    pub certificate: PathBuf,
+    /// The key for it.
+    pub key: PathBuf,
+}
+
+impl Identity {
+    fn module(&self) -> String {
+        let word =
+            |name, value: &dyn std::fmt::Display| format!("modparam(\"tls\", \"{name}\", \"{value}\")\n");
+        [
+            "loadmodule \"tls.so\"\n".to_owned(),
+            word("certificate", &self.certificate.display()),
+            word("private_key", &self.key.display()),
+            word("tls_method", &"TLSv1.2+"),
+        ]
+        .concat()
+    }
+}
+
 /// How a Kamailio stands in the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Role {
@@ -72,11 +98,25 @@ impl Kamailio {
 
     /// Starts one on `host`; returns once it answers.
     pub fn start(lab: &Lab, host: &Namespace, role: Role) -> Result<Self> {
+        Self::start_with(lab, host, role, None)
+    }
+
+    /// The same; it speaks TLS as well, on port 5061, under `identity`.
+    pub fn start_secure(lab: &Lab, host: &Namespace, role: Role, identity: &Identity) -> Result<Self> {
+        Self::start_with(lab, host, role, Some(identity))
+    }
+
+    fn start_with(lab: &Lab, host: &Namespace, role: Role, identity: Option<&Identity>) -> Result<Self> {
         let advertise = role.advertise.map_or_else(String::new, |address| format!(" advertise {address}"));
-        let listen = ["udp", "tcp"].map(|t| format!("listen={t}:{}{advertise}\n", role.address)).concat();
+        let mut listen = ["udp", "tcp"].map(|t| format!("listen={t}:{}{advertise}\n", role.address)).concat();
+        if identity.is_some() {
+            listen.push_str(&format!("listen=tls:{}\n", SocketAddr::new(role.address.ip(), TLS_PORT)));
+        }
         let text = TEMPLATE
             .replace("@NAME@", role.name)
             .replace("@LISTEN@", &listen)
+            .replace("@TLS@", if identity.is_some() { "yes" } else { "no" })
+            .replace("@TLS_MODULE@", &identity.map_or_else(String::new, Identity::module))
             .replace("@CALLEE@", &format!("{CALLEES}:{CALLEE_PORT}"));
         let config = lab.dir().join(format!("kamailio-{}-{}.cfg", role.name, role.address.ip()));
         std::fs::write(&config, text).with_context(|| format!("write {}", config.display()))?;

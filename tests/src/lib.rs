@@ -9,7 +9,7 @@
 //!
 //! A [`topology::Lab`] owns the namespaces and everything that runs in them, and takes it all away again, also when
 //! the process that made it is killed. On top of it stand the peers ([`kamailio`], [`sipp`], [`responder`],
-//! [`tcp_client`]), the [`daemon`] under test, and what watches the wire ([`capture`], [`frames`]).
+//! [`gateway`], [`tcp_client`]), the [`daemon`] under test, and what watches the wire ([`capture`], [`frames`]).
 //!
 //! This library runs programs, it links none of them: it never depends on the daemon's own crate.
 
@@ -17,6 +17,7 @@ pub mod capture;
 pub mod carrier;
 pub mod daemon;
 pub mod frames;
+pub mod gateway;
 pub mod kamailio;
 pub mod netns;
 pub mod process;

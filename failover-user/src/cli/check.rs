@@ -1,5 +1,7 @@
 //! `failover check`: the configuration, explained. Pure: from a checked file to text or JSON.
 
+mod probing;
+
 use std::{
     fmt::Write as _,
     net::{IpAddr, SocketAddr},
@@ -14,7 +16,7 @@ use crate::{
         ConfigError, Loaded,
         model::{
             Addresses, Affinity, AllDown, Backup, Failback, Family, Forward, Interface, Probe, Require,
-            Router, Service, StatusSet, Steer, Target, Transport,
+            Router, Service, Steer, Target, Transport,
         },
     },
     control::message::SCHEMA,
@@ -99,8 +101,9 @@ fn target(target: &Target) -> String {
     for backup in &target.backups {
         line(&mut out, "way back", return_way(target, backup));
     }
-    line(&mut out, "probed", probed(target));
-    line(&mut out, "alive", format!("SIP status {}", statuses(&target.probe.sip_alive)));
+    for (what, text) in probing::lines(target) {
+        line(&mut out, what, text);
+    }
     line(&mut out, "down", down(target));
     line(&mut out, "up again", up(target));
     line(&mut out, "stays", stays(target));
@@ -142,18 +145,6 @@ fn unrewritten(steer: Steer) -> Option<&'static str> {
         }
         Steer::Ipip => Some("ipip: unchanged, in an envelope, which the backup's host must open"),
     }
-}
-
-fn probed(target: &Target) -> String {
-    let probe = &target.probe;
-    let services: Vec<_> = target.probed(0..).map(|(service, _)| service.to_string()).collect();
-    format!(
-        "SIP OPTIONS to {} every {}, every {} after a failure; an answer may take {}",
-        services.join(" and "),
-        format_duration(probe.interval),
-        format_duration(probe.fast_interval),
-        format_duration(probe.timeout),
-    )
 }
 
 fn down(target: &Target) -> String {
@@ -202,12 +193,6 @@ fn stays(target: &Target) -> String {
     }
     let limit = format_duration(target.drain_limit);
     format!("what began at a backup: {}; at most {limit}", kept.join(" and "))
-}
-
-fn statuses(set: &StatusSet) -> String {
-    let range =
-        |&(low, high): &(u16, u16)| if low == high { low.to_string() } else { format!("{low}–{high}") };
-    set.ranges.iter().map(range).collect::<Vec<_>>().join(", ")
 }
 
 fn all_down(policy: AllDown) -> &'static str {
@@ -260,15 +245,7 @@ fn target_json(target: &Target) -> Value {
             AllDown::Drop => "drop",
         },
         "require": match target.require { Require::All => "all", Require::Any => "any" },
-        "probe": {
-            "interval_ms": millis(probe.interval),
-            "fast_interval_ms": millis(probe.fast_interval),
-            "timeout_ms": millis(probe.timeout),
-            "fall": probe.fall,
-            "rise": probe.rise,
-            "hold_down_ms": millis(probe.hold_down),
-            "sip_alive": probe.sip_alive.ranges,
-        },
+        "probe": probing::json(probe),
         "worst_detection_ms": millis(worst_detection(probe)),
         "least_recovery_ms": millis(least_recovery(probe)),
     })

@@ -143,12 +143,18 @@ fn place(raw: &RawTarget, defaults: &RawTarget, problems: &mut Problems) -> Plac
         drain_limit: raw.drain_limit.or(&defaults.drain_limit).unwrap_or(DRAIN_LIMIT),
         all_down: raw.all_down.or(&defaults.all_down).unwrap_or(AllDown::default()),
         require: raw.require.or(&defaults.require).unwrap_or(Require::default()),
-        probe: merge::probe(&raw.probe, &defaults.probe),
+        probe: merge::probe(raw.name.value().map_or("", String::as_str), &raw.probe, &defaults.probe),
     }
 }
 
 fn said(raw: &RawTarget) -> Vec<&'static str> {
-    let words = [("udp_idle", raw.udp_idle.value().is_some()), ("tcp_idle", raw.tcp_idle.value().is_some())];
+    let sip = &raw.probe.sip;
+    let tls = sip.server_name.here().is_some() || sip.ca.here().is_some() || sip.verify.here().is_some();
+    let words = [
+        ("udp_idle", raw.udp_idle.value().is_some()),
+        ("tcp_idle", raw.tcp_idle.value().is_some()),
+        ("sip.tls", tls),
+    ];
     words.into_iter().filter(|(_, said)| *said).map(|(word, _)| word).collect()
 }
 

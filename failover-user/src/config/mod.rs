@@ -8,12 +8,12 @@
 //! | `section` | reading one TOML table: known words, types, places |
 //! | `scalar`, `service` | single values: durations, names, addresses, status patterns, services |
 //! | `words` | which words there are |
-//! | `raw` | the file's tables, word by word |
-//! | `addresses`, `servers` | parts of the model: a server's addresses, and where a target's servers serve it |
+//! | `raw`, `probe` | the file's tables, word by word |
+//! | `addresses`, `servers`, `policy` | parts of the model: a server's addresses, where a target's servers serve it, how they are probed |
 //! | `convert` | built-in values < `[defaults]` < `[[target]]`, and what must hold within one target |
 //! | `families` | what must hold between the addresses of a target and its backups |
 //! | `envelopes`, `prefix` | the addresses that envelopes come from |
-//! | `topology` | what must hold between targets, and what is odd |
+//! | `topology`, `probing` | what must hold between targets, and what is odd |
 //! | `error`, `report` | what is wrong, and how a person is shown where |
 
 use std::{fs::File, io::Read as _, path::Path};
@@ -25,7 +25,10 @@ mod error;
 mod families;
 mod merge;
 pub mod model;
+mod policy;
 pub mod prefix;
+mod probe;
+mod probing;
 mod raw;
 mod report;
 mod scalar;

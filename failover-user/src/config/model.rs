@@ -2,16 +2,11 @@
 //!
 //! Made only by [`super::load`]; the shapes of `raw` and this file differ on purpose.
 
-use std::{
-    fmt,
-    net::IpAddr,
-    num::{NonZeroU8, NonZeroU32},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{fmt, net::IpAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 pub use super::{
     addresses::{Addresses, Family},
+    policy::{Command, Probe, StatusSet, Tls, Way},
     prefix::Prefix,
     servers::Server,
 };
@@ -265,46 +260,6 @@ pub enum Require {
     Any,
 }
 
-/// How servers are probed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Probe {
-    /// From one probe's start to the next one's.
-    pub interval: Duration,
-    /// The same, while the server is suspect.
-    pub fast_interval: Duration,
-    /// How long an answer may take.
-    pub timeout: Duration,
-    /// Consecutive failures until `down`.
-    pub fall: NonZeroU8,
-    /// Consecutive answers until `up`.
-    pub rise: NonZeroU8,
-    /// The least time in `recovering`; it never delays going down.
-    pub hold_down: Duration,
-    /// SIP status codes that count as alive.
-    pub sip_alive: StatusSet,
-}
-
-/// A set of SIP status codes, 100 to 699.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StatusSet {
-    /// Inclusive ranges.
-    pub ranges: Vec<(u16, u16)>,
-}
-
-impl StatusSet {
-    /// Whether `status` is in the set.
-    pub fn contains(&self, status: u16) -> bool {
-        self.ranges.iter().any(|&(low, high)| (low..=high).contains(&status))
-    }
-}
-
-impl Default for StatusSet {
-    /// Any answer but a 5xx: the words of the design's default, `["1xx", "2xx", "3xx", "4xx", "6xx"]`.
-    fn default() -> Self {
-        Self { ranges: vec![(100, 499), (600, 699)] }
-    }
-}
-
 impl Transport {
     /// The protocol number of an IP header.
     pub const fn protocol(self) -> u8 {
@@ -339,7 +294,7 @@ impl ServiceKind {
 
     /// Whether its servers can be asked how they are; the others go where these go.
     pub const fn is_probed(self) -> bool {
-        matches!(self, Self::Sip)
+        !matches!(self, Self::Ras | Self::H225)
     }
 
     /// The registered port.

@@ -11,16 +11,12 @@ use toml::{
 use super::{
     envelopes,
     error::{Problem, Problems},
-    model::{
-        Affinity, AllDown, Failback, Forward, Interface, Mode, Prefix, Require, Service, StatusSet, Steer,
-    },
+    model::{Affinity, AllDown, Failback, Forward, Interface, Mode, Prefix, Require, Service, Steer},
+    probe::{self, RawProbe},
     scalar,
     section::{Said, Section, Word, quoted},
     service::{self, PortOverride},
-    words::{
-        BACKUP, DEFAULTS, DRAIN, HOLD_DOWN, INTERFACE, MAX_FLOWS, PACE, PROBE, RESERVED, ROOT, ROUTER, SIP,
-        TARGET,
-    },
+    words::{BACKUP, DEFAULTS, DRAIN, INTERFACE, MAX_FLOWS, PROBE, RESERVED, ROOT, ROUTER, TARGET},
 };
 
 /// The whole file.
@@ -75,18 +71,6 @@ pub(super) struct RawBackup {
     pub address: Said<Vec<Spanned<IpAddr>>>,
     pub ports: Said<Vec<PortOverride>>,
     pub dedicated: Said<bool>,
-}
-
-/// `[target.probe]`.
-#[derive(Default)]
-pub(super) struct RawProbe {
-    pub interval: Said<Duration>,
-    pub fast_interval: Said<Duration>,
-    pub timeout: Said<Duration>,
-    pub fall: Said<u32>,
-    pub rise: Said<u32>,
-    pub hold_down: Said<Duration>,
-    pub sip_alive: Said<StatusSet>,
 }
 
 /// Reads the file. `None`: it is no TOML, and nothing beyond that can be said.
@@ -254,7 +238,7 @@ fn target(section: &Section<'_>, problems: &mut Problems) -> RawTarget {
         require: section.read("require", problems, |word, problems| {
             word.choice(&[("all", Require::All), ("any", Require::Any)], &[], problems)
         }),
-        probe: value(section.read("probe", problems, probe)).unwrap_or_default(),
+        probe: value(section.read("probe", problems, probe::read)).unwrap_or_default(),
         backups: section.read("backup", problems, backups),
     }
 }
@@ -300,45 +284,6 @@ fn backup(word: &Word<'_>, problems: &mut Problems) -> Option<RawBackup> {
     Some(backup)
 }
 
-fn probe(word: &Word<'_>, problems: &mut Problems) -> Option<RawProbe> {
-    let table = word.table("a table such as { interval = \"1s\", fall = 3 }", problems)?;
-    let section = Section::open(table, word.span.clone(), &PROBE, &[&SIP, &TARGET, &ROUTER], problems);
-    let mut pace =
-        |name, range| section.read(name, problems, |word, problems| scalar::duration(word, &range, problems));
-    let (interval, fast_interval) = (pace("interval", PACE), pace("fast_interval", PACE));
-    let (timeout, hold_down) = (pace("timeout", PACE), pace("hold_down", HOLD_DOWN));
-    let mut count = |name| section.read(name, problems, |word, problems| word.integer(1..=255, problems));
-    let (fall, rise) = (count("fall"), count("rise"));
-    let sip_alive = value(section.read("sip", problems, sip)).unwrap_or_default();
-    Some(RawProbe { interval, fast_interval, timeout, fall, rise, hold_down, sip_alive })
-}
-
-fn sip(word: &Word<'_>, problems: &mut Problems) -> Option<Said<StatusSet>> {
-    let table = word.table("a table such as { alive = [\"2xx\"] }", problems)?;
-    let section = Section::open(table, word.span.clone(), &SIP, &[&PROBE], problems);
-    section.read("method", problems, method);
-    Some(section.read("alive", problems, scalar::statuses))
-}
-
-/// The method of a SIP probe: a token, RFC 3261 §25.1.
-fn method(word: &Word<'_>, problems: &mut Problems) -> Option<()> {
-    let text = word.text("a SIP method such as \"OPTIONS\"", problems)?;
-    let token = |c: char| c.is_ascii_alphanumeric() || "-.!%*_+`'~".contains(c);
-    if text == "OPTIONS" {
-        return Some(());
-    }
-    problems.push(if text.is_empty() || !text.chars().all(token) {
-        let why = format!("{} is no SIP method: expected \"OPTIONS\"", quoted(text));
-        Problem::new(word.span.clone(), why, "not a method")
-    } else if text.eq_ignore_ascii_case("OPTIONS") {
-        let why = format!("{} is no SIP method: methods are case-sensitive", quoted(text));
-        Problem::new(word.span.clone(), why, "not a method").help("did you mean \"OPTIONS\"?")
-    } else {
-        Problem::not_yet(word.span.clone(), &format!("probing with {}", quoted(text)), "write \"OPTIONS\"")
-    });
-    None
-}
-
 /// A list of tables; `header` is how one is written.
 fn tables<'t>(
     word: &Word<'t>,
@@ -361,7 +306,7 @@ pub(super) fn missing(who: &str, word: &str, example: &str, span: Range<usize>, 
 }
 
 /// The value alone.
-fn value<T>(said: Said<T>) -> Option<T> {
+pub(super) fn value<T>(said: Said<T>) -> Option<T> {
     match said {
         Said::This(value) => Some(value.into_inner()),
         _ => None,

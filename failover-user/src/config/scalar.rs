@@ -221,8 +221,16 @@ fn has_tail(text: &str) -> bool {
     is_address(text) || text.rsplit_once([':', '/', '%']).is_some_and(|(head, _)| is_address(head))
 }
 
-/// SIP status codes: a list of "2xx" and "404".
-pub(super) fn statuses(word: &Word<'_>, problems: &mut Problems) -> Option<StatusSet> {
+/// The codes of a protocol's answers.
+pub(super) struct Codes {
+    /// What one of them is: `SIP status`.
+    pub what: &'static str,
+    /// First digits, ascending.
+    pub classes: &'static [u8],
+}
+
+/// Codes that count: a list of "2xx" and "404".
+pub(super) fn statuses(word: &Word<'_>, codes: &Codes, problems: &mut Problems) -> Option<StatusSet> {
     let list = word.list("a list of status codes such as [\"2xx\", \"404\"]", problems)?;
     if list.len() == 0 {
         let why = format!("`{}` is empty: no answer would count as alive", word.name);
@@ -232,7 +240,7 @@ pub(super) fn statuses(word: &Word<'_>, problems: &mut Problems) -> Option<Statu
     let mut ranges = Vec::new();
     let mut complete = true;
     for element in list {
-        match status(&element, problems) {
+        match status(&element, codes, problems) {
             Some(range) => ranges.push(range),
             None => complete = false,
         }
@@ -240,22 +248,45 @@ pub(super) fn statuses(word: &Word<'_>, problems: &mut Problems) -> Option<Statu
     complete.then(|| StatusSet { ranges: joined(ranges) })
 }
 
-fn status(word: &Word<'_>, problems: &mut Problems) -> Option<(u16, u16)> {
+fn status(word: &Word<'_>, codes: &Codes, problems: &mut Problems) -> Option<(u16, u16)> {
     const WHAT: &str = "a status code such as \"2xx\" or \"404\"";
     let text = word.text(WHAT, problems)?;
     let range = match text.as_bytes() {
-        [class @ b'1'..=b'6', b'x' | b'X', b'x' | b'X'] => {
+        [class, ..] if !codes.classes.contains(class) => None,
+        [class, b'x' | b'X', b'x' | b'X'] => {
             let low = u16::from(class - b'0') * 100;
             Some((low, low + 99))
         }
-        [b'1'..=b'6', b'0'..=b'9', b'0'..=b'9'] => text.parse().ok().map(|code| (code, code)),
+        [_, b'0'..=b'9', b'0'..=b'9'] => text.parse().ok().map(|code| (code, code)),
         _ => None,
     };
     if range.is_none() {
-        let why = format!("{} is no SIP status: expected {WHAT}, from 1xx to 6xx", quoted(text));
+        let classes: Vec<_> = codes.classes.iter().map(|class| format!("{}xx", char::from(*class))).collect();
+        let (what, classes) = (codes.what, classes.join(", "));
+        let why = format!("{} is no {what}: expected {WHAT}, of {classes}", quoted(text));
         refuse(word, why, "not a status", problems);
     }
     range
+}
+
+/// The name of a host, as a certificate has it: not an address, and without a port.
+pub(super) fn host_name(word: &Word<'_>, problems: &mut Problems) -> Option<String> {
+    let text = word.text("the name of a host such as \"sip.example\"", problems)?;
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.chars().all(legal)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let name = text.len() <= 253 && text.split('.').all(label);
+    if name && text.parse::<IpAddr>().is_err() {
+        return Some(text.to_owned());
+    }
+    let why = format!("{} is no name of a host: expected one such as \"sip.example\"", quoted(text));
+    let problem = Problem::new(word.span.clone(), why, "not a host's name");
+    problems.push(problem.help("without it, the certificate has to be for the server's address"));
+    None
 }
 
 /// The same set in the fewest ranges, ascending.

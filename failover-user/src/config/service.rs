@@ -89,8 +89,7 @@ fn service(word: &Word<'_>, problems: &mut Problems) -> Option<Written> {
     if written.kind.is_probed() || written.kind == ServiceKind::Ras {
         return Some(written);
     }
-    let today =
-        "today \"sip\" and \"ras\" can be steered: leave this one out, and its packets pass untouched";
+    let today = "leave this one out, and its packets pass untouched";
     problems.push(Problem::not_yet(word.span.clone(), &format!("service {}", quoted(text)), today));
     None
 }

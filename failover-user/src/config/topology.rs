@@ -15,6 +15,7 @@ use super::{
     error::{Problem, Problems},
     families,
     model::{Affinity, Service, ServiceKind, Steer, Transport},
+    probing,
     section::Said,
     section::quoted,
 };
@@ -158,6 +159,7 @@ pub(super) fn warnings(targets: &[Placed]) -> Vec<String> {
         without_effect(who, target, &mut warnings);
         families::warnings(target, &mut warnings);
         unprobed(who, target, &mut warnings);
+        probing::warnings(who, target, &mut warnings);
         for backup in target.backups.iter().flatten() {
             let (Some(services), Some(ports)) = (&target.services, &backup.ports) else { continue };
             let called = backup.called();

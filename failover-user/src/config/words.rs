@@ -104,22 +104,41 @@ pub(super) const BACKUP: Words = Words {
 /// `[target.probe]`.
 pub(super) const PROBE: Words = Words {
     table: "`probe`",
-    known: &["interval", "fast_interval", "timeout", "fall", "rise", "hold_down", "sip"],
+    known: &[
+        "interval",
+        "fast_interval",
+        "timeout",
+        "fall",
+        "rise",
+        "hold_down",
+        "connect",
+        "command",
+        "sip",
+        "mgcp",
+        "megaco",
+    ],
     later: &[
-        ("ras", "leave it out: targets are probed with SIP OPTIONS"),
-        ("h225", "leave it out: targets are probed with SIP OPTIONS"),
-        ("command", "leave it out: targets are probed with SIP OPTIONS"),
+        ("ras", "leave it out: RAS goes where the services go that are probed"),
+        ("h225", "leave it out: H.225.0 call signalling is not probed"),
     ],
     foreign: &[],
 };
 
 /// `[target.probe.sip]`.
-pub(super) const SIP: Words = Words {
-    table: "the probe's `sip`",
-    known: &["method", "alive"],
-    later: &[("tls", "leave it out: SIP is probed over UDP and TCP")],
-    foreign: &[],
-};
+pub(super) const SIP: Words =
+    Words { table: "the probe's `sip`", known: &["method", "alive", "tls"], later: &[], foreign: &[] };
+
+/// `[target.probe.sip.tls]`.
+pub(super) const TLS: Words =
+    Words { table: "`sip.tls`", known: &["server_name", "ca", "verify"], later: &[], foreign: &[] };
+
+/// `[target.probe.mgcp]`.
+pub(super) const MGCP: Words =
+    Words { table: "the probe's `mgcp`", known: &["alive"], later: &[], foreign: &[] };
+
+/// `[target.probe.megaco]`.
+pub(super) const MEGACO: Words =
+    Words { table: "the probe's `megaco`", known: &["alive"], later: &[], foreign: &[] };
 
 const HOUR: Duration = Duration::from_hours(1);
 /// Between probes, and for their answers: below 10 ms a probe measures the router's own scheduling.

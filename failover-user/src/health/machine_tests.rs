@@ -16,7 +16,7 @@ fn policy(fall: u8, rise: u8, hold_down_ms: u64) -> Probe {
         fall: NonZeroU8::new(fall).unwrap(),
         rise: NonZeroU8::new(rise).unwrap(),
         hold_down: Duration::from_millis(hold_down_ms),
-        sip_alive: crate::config::model::StatusSet::default(),
+        ..Probe::default()
     }
 }
 

@@ -10,7 +10,8 @@
 //! Invariants:
 //! - No packet leaves a probe socket before the data plane has confirmed that it will not touch the answers
 //!   ([`Exemption`]): a `dedicated` backup's answers would otherwise be rewritten, and never match the socket.
-//! - Only an answer on the connected socket that repeats the *current* probe's random branch and Call-ID counts.
+//! - Only an answer on the connected socket that repeats the *current* probe's random token counts (a Via branch and a
+//!   Call-ID, a transaction identifier).
 //!   An answer to an earlier probe does not: a server that answers each probe later than the timeout has failed each
 //!   of them, however steadily its answers come in.
 //! - What a probe socket sends is marked, so that the data plane leaves it alone where it leaves the router.
@@ -21,9 +22,15 @@
 //! Nothing here waits for anything but its channels and its own socket. Whoever drains `reports` and answers
 //! `exemptions` must not itself wait for a prober: that would be a deadlock.
 
+mod ask;
+mod command;
 mod exempt;
+mod megaco;
+mod mgcp;
+mod prober;
 mod sip;
 mod tcp;
+mod tls;
 mod udp;
 
 use std::{
@@ -37,13 +44,13 @@ use socket2::SockRef;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::exempt::{Exemption, Ledger};
+use self::prober::Prober;
 use crate::{
-    config::model::{Probe, Service, ServiceKind, Transport},
+    config::model::{Probe, Service},
     health::{
         Health,
         machine::{Machine, Observation, Transition},
     },
-    proto::sip::Token,
 };
 
 /// Least time from one probe's start to the next one's, however often a probe is asked for.
@@ -219,45 +226,6 @@ fn fraction(random: u32) -> f64 {
 /// For jitter alone, where a failing source of randomness may go unheard: making the next token reports it.
 fn random_u32() -> u32 {
     getrandom::u32().unwrap_or(u32::MAX / 2)
-}
-
-/// One service's prober: what it keeps from one probe to the next.
-struct Prober {
-    subject: Subject,
-    exemptions: mpsc::Sender<Exemption>,
-    /// Sent so far; the last CSeq.
-    requests: u32,
-    udp: udp::Io,
-    tcp: tcp::Io,
-}
-
-impl Prober {
-    fn new(subject: Subject, exemptions: mpsc::Sender<Exemption>) -> Self {
-        Self { subject, exemptions, requests: 0, udp: udp::Io::default(), tcp: tcp::Io::default() }
-    }
-
-    async fn probe(&mut self) -> Outcome {
-        let Service { kind, transport, .. } = self.subject.service;
-        if kind != ServiceKind::Sip {
-            return Outcome::unable(format!("probing {} is not supported yet", kind.name()));
-        }
-        let mut random = [0; Token::RANDOM];
-        if let Err(error) = getrandom::fill(&mut random) {
-            return Outcome::unable(format!("cannot make an unguessable request: {error}"));
-        }
-        self.requests = (self.requests + 1) & 0x7fff_ffff;
-        let ask = sip::Ask {
-            server: self.subject.server,
-            transport,
-            token: Token::from_random(&random),
-            cseq: self.requests,
-            policy: &self.subject.policy,
-        };
-        match transport {
-            Transport::Udp => self.udp.probe(&ask, &self.exemptions).await,
-            Transport::Tcp => self.tcp.probe(&ask, &self.exemptions).await,
-        }
-    }
 }
 
 /// Whether an error of a socket call is about this machine's means or rules, and not about the way to the server.

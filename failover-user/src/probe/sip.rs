@@ -2,45 +2,29 @@
 
 use std::net::SocketAddr;
 
+use super::ask::{Framing, Question, Verdict, said};
 use crate::{
-    config::model::{Probe, Transport},
-    proto::sip::{Message, Options, StartLine, Token},
+    config::model::StatusSet,
+    proto::sip::{Carrier, Framer, Message, Options, StartLine, Token},
 };
 
-/// Longest reason phrase that is repeated in reports. It is the server's own text and goes to terminals and logs.
-const LONGEST_REASON: usize = 64;
-
-/// One probe's question.
-pub(super) struct Ask<'a> {
+/// An OPTIONS request.
+pub(super) struct Sip<'a> {
     pub(super) server: SocketAddr,
-    pub(super) transport: Transport,
+    pub(super) carrier: Carrier,
     pub(super) token: Token,
     pub(super) cseq: u32,
-    pub(super) policy: &'a Probe,
+    /// The codes that count.
+    pub(super) alive: &'a StatusSet,
 }
 
-/// What one message is worth.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// The answer, and a code that counts as alive.
-    Alive(String),
-    /// The answer, and final, and a code that does not count.
-    Failed(String),
-    /// The answer, but a provisional one that does not count: the final one is still to come.
-    Provisional(String),
-    /// Not an answer to this question. Forged, late, or garbage.
-    NotOurs,
-}
-
-impl Ask<'_> {
-    /// The request, as sent from `local`.
-    pub(super) fn request(&self, local: SocketAddr) -> Vec<u8> {
-        let Self { server, transport, ref token, cseq, .. } = *self;
-        Options { server, local, transport, token, cseq }.to_bytes()
+impl Question for Sip<'_> {
+    fn request(&self, local: SocketAddr) -> Vec<u8> {
+        let Self { server, carrier, ref token, cseq, .. } = *self;
+        Options { server, local, carrier, token, cseq }.to_bytes()
     }
 
-    /// Judges one message.
-    pub(super) fn judge(&self, bytes: &[u8]) -> Verdict {
+    fn judge(&self, bytes: &[u8]) -> Verdict {
         let Ok(message) = Message::parse(bytes) else { return Verdict::NotOurs };
         let StartLine::Response { status, reason } = message.start_line() else { return Verdict::NotOurs };
         if !self.is_answered_by(&message) {
@@ -48,38 +32,32 @@ impl Ask<'_> {
         }
         let said = said(status, reason);
         match status {
-            _ if self.policy.sip_alive.contains(status) => Verdict::Alive(said),
+            _ if self.alive.contains(status) => Verdict::Alive(said),
             100..=199 => Verdict::Provisional(said),
             _ => Verdict::Failed(said),
         }
     }
 
+    fn framing(&self) -> Option<Box<dyn Framing>> {
+        Some(Box::new(Framer::default()))
+    }
+}
+
+impl Sip<'_> {
     fn is_answered_by(&self, message: &Message<'_>) -> bool {
         let branch = message.top_via().ok().and_then(|via| via.branch());
         branch == Some(self.token.branch.as_bytes())
             && message.call_id() == Ok(self.token.call_id.as_bytes())
             && message.body().is_ok()
     }
+}
 
-    /// What is said when time is up. `heard` is what came in meanwhile and did not decide.
-    pub(super) fn no_answer(&self, heard: Option<&str>) -> String {
-        let timeout = humantime::format_duration(self.policy.timeout);
-        match heard {
-            Some(heard) => format!("no answer in {timeout} ({heard})"),
-            None => format!("no answer in {timeout}"),
-        }
+impl Framing for Framer {
+    fn push(&mut self, bytes: &[u8]) -> Result<(), String> {
+        Self::push(self, bytes).map_err(|error| error.to_string())
     }
-}
 
-/// `200 OK`. Whatever could move a cursor or break a line is left out.
-fn said(status: u16, reason: &[u8]) -> String {
-    let reason = String::from_utf8_lossy(reason);
-    let clean: String =
-        reason.chars().filter(|char| !char.is_control() && !is_format(*char)).take(LONGEST_REASON).collect();
-    format!("{status} {clean}").trim_end().to_owned()
-}
-
-/// Characters that reorder or hide the text around them (Unicode's bidirectional controls and zero-width ones).
-fn is_format(char: char) -> bool {
-    matches!(char, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    fn next_message(&mut self) -> Result<Option<Vec<u8>>, String> {
+        Self::next_message(self).map_err(|error| error.to_string())
+    }
 }

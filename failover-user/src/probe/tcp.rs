@@ -9,11 +9,14 @@
 use std::{
     io,
     net::{Shutdown, SocketAddr},
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
 };
 
 use socket2::SockRef;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
     net::{TcpSocket, TcpStream},
     sync::mpsc,
     time::Instant,
@@ -21,12 +24,13 @@ use tokio::{
 
 use super::{
     Exemption, Outcome,
+    ask::{Ask, Verdict, said_nothing},
     exempt::Exempted,
     leave_alone, local_towards,
-    sip::{Ask, Verdict},
+    tls::Session,
     words,
 };
-use crate::proto::sip::Framer;
+use crate::config::model::Transport;
 
 /// The most bytes read for one probe. An answer to OPTIONS has some hundred.
 const LONGEST_CONVERSATION: usize = 256 * 1024;
@@ -40,31 +44,66 @@ pub(super) struct Io {
 }
 
 impl Io {
-    /// One probe. Cancel safety: the connection is closed, its exemption taken back by the next probe or when this
-    /// is dropped.
-    pub(super) async fn probe(&mut self, ask: &Ask<'_>, exemptions: &mpsc::Sender<Exemption>) -> Outcome {
+    /// One probe, under TLS where there is a `session`. Cancel safety: the connection is closed, its exemption taken
+    /// back by the next probe or when this is dropped.
+    pub(super) async fn probe(
+        &mut self,
+        ask: &Ask<'_>,
+        session: Option<&Session>,
+        exemptions: &mpsc::Sender<Exemption>,
+    ) -> Outcome {
+        let (socket, local) = match self.open(ask.server, exemptions).await {
+            Ok(opened) => opened,
+            Err(outcome) => return outcome,
+        };
+        let started = Instant::now();
+        let mut heard = None;
+        let exchange = exchange(socket, ask, session, local, &mut heard);
+        let ended = tokio::time::timeout_at(started + ask.timeout, exchange).await;
+        outcome(ended.unwrap_or_else(|_| Err(ask.no_answer(heard.as_deref()))), started)
+    }
+
+    /// A connection that is accepted, and nothing more. Cancel safety: as [`Self::probe`].
+    pub(super) async fn connect(
+        &mut self,
+        server: SocketAddr,
+        timeout: Duration,
+        exemptions: &mpsc::Sender<Exemption>,
+    ) -> Outcome {
+        let (socket, _) = match self.open(server, exemptions).await {
+            Ok(opened) => opened,
+            Err(outcome) => return outcome,
+        };
+        let started = Instant::now();
+        let ended = match tokio::time::timeout_at(started + timeout, connected(socket, server)).await {
+            Ok(connection) => connection.map(|_| "connected".to_owned()),
+            Err(_) => Err(said_nothing("connection", timeout, None)),
+        };
+        outcome(ended, started)
+    }
+
+    /// The next connection's socket, exempted, and where it is bound.
+    async fn open(
+        &mut self,
+        server: SocketAddr,
+        exemptions: &mpsc::Sender<Exemption>,
+    ) -> Result<(TcpSocket, SocketAddr), Outcome> {
         if let Some(last) = self.last.take() {
             last.release().await;
         }
-        let (socket, local) = match bound(ask.server) {
-            Ok(bound) => bound,
-            Err(error) => {
-                let said = format!("cannot open a TCP socket to {}: {}", ask.server, words(&error));
-                return Outcome::unsent(said, &error);
-            }
-        };
-        match Exempted::hold(local, ask.transport, exemptions).await {
-            Ok(exempted) => self.last = Some(exempted),
-            Err(outcome) => return outcome,
-        }
-        let started = Instant::now();
-        let mut heard = None;
-        let exchange = exchange(socket, ask, local, &mut heard);
-        match tokio::time::timeout_at(started + ask.policy.timeout, exchange).await {
-            Ok(Ok(said)) => Outcome::Alive { rtt: started.elapsed(), said },
-            Ok(Err(said)) => Outcome::Failed { said },
-            Err(_) => Outcome::Failed { said: ask.no_answer(heard.as_deref()) },
-        }
+        let (socket, local) = bound(server).map_err(|error| {
+            let said = format!("cannot open a TCP socket to {server}: {}", words(&error));
+            Outcome::unsent(said, &error)
+        })?;
+        self.last = Some(Exempted::hold(local, Transport::Tcp, exemptions).await?);
+        Ok((socket, local))
+    }
+}
+
+fn outcome(ended: Result<String, String>, started: Instant) -> Outcome {
+    match ended {
+        Ok(said) => Outcome::Alive { rtt: started.elapsed(), said },
+        Err(said) => Outcome::Failed { said },
     }
 }
 
@@ -87,7 +126,7 @@ fn bound(server: SocketAddr) -> io::Result<(TcpSocket, SocketAddr)> {
 /// The RST (SO_LINGER 0) leaves no TIME_WAIT behind: ten probes a second would hold 600 ports. It is safe, because
 /// nothing more is expected on the connection. The FIN before it lets the server read a plain end of file, where a
 /// bare RST would be an error that proxies log (Kamailio 5.6: two lines for each), probe after probe, for ever.
-struct Connection(TcpStream);
+pub(super) struct Connection(pub(super) TcpStream);
 
 impl Drop for Connection {
     fn drop(&mut self) {
@@ -96,29 +135,73 @@ impl Drop for Connection {
     }
 }
 
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+async fn connected(socket: TcpSocket, server: SocketAddr) -> Result<Connection, String> {
+    socket.connect(server).await.map(Connection).map_err(|error| words(&error))
+}
+
 /// Connects, asks, reads until the answer. Both ways what was said: `Ok` where it counts as life.
 async fn exchange(
     socket: TcpSocket,
     ask: &Ask<'_>,
+    session: Option<&Session>,
     local: SocketAddr,
     heard: &mut Option<String>,
 ) -> Result<String, String> {
     *heard = Some("no connection".to_owned());
-    let mut connection = Connection(socket.connect(ask.server).await.map_err(|error| words(&error))?);
+    let mut connection = connected(socket, ask.server).await?;
     *heard = Some("connected".to_owned());
-    connection.0.write_all(&ask.request(local)).await.map_err(|error| words(&error))?;
-    let mut framer = Framer::default();
+    let Some(session) = session else { return converse(&mut connection, ask, local, heard).await };
+    let mut secured = session.secure(connection).await?;
+    *heard = Some("TLS established".to_owned());
+    let ended = converse(&mut secured, ask, local, heard).await;
+    super::tls::part(&mut secured);
+    ended
+}
+
+async fn converse(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    ask: &Ask<'_>,
+    local: SocketAddr,
+    heard: &mut Option<String>,
+) -> Result<String, String> {
+    let mut framing = ask.question.framing().ok_or("a protocol that is not spoken over TCP")?;
+    stream.write_all(&ask.question.request(local)).await.map_err(|error| words(&error))?;
+    stream.flush().await.map_err(|error| words(&error))?;
     let mut chunk = [0; 4096];
     let mut left = LONGEST_CONVERSATION;
     while left > 0 {
-        let length = connection.0.read(&mut chunk).await.map_err(|error| words(&error))?;
+        let length = stream.read(&mut chunk).await.map_err(|error| words(&error))?;
         if length == 0 {
             return Err("connection closed before an answer".to_owned());
         }
         left = left.saturating_sub(length);
-        framer.push(chunk.get(..length).unwrap_or_default()).map_err(|error| error.to_string())?;
-        while let Some(message) = framer.next_message().map_err(|error| error.to_string())? {
-            match ask.judge(&message) {
+        framing.push(chunk.get(..length).unwrap_or_default())?;
+        while let Some(message) = framing.next_message()? {
+            match ask.question.judge(&message) {
                 Verdict::Alive(said) => return Ok(said),
                 Verdict::Failed(said) => return Err(said),
                 Verdict::Provisional(said) => *heard = Some(format!("only {said}")),

@@ -11,12 +11,13 @@ use tokio::{net::UdpSocket, sync::mpsc, time::Instant};
 
 use super::{
     Exemption, Outcome, any_local,
+    ask::{Ask, Verdict},
     exempt::Exempted,
-    leave_alone, local_towards,
-    sip::{Ask, Verdict},
-    words,
+    leave_alone, local_towards, words,
 };
-use crate::proto::sip::MAX_MESSAGE;
+
+/// The longest datagram.
+const LONGEST: usize = 65_535;
 
 /// Datagrams and errors that are taken in at a stretch. Then comes a [`BREATH`]: a flood costs its sender more than us,
 /// and yet the answer behind it is found, because reading goes on until time is up.
@@ -30,7 +31,7 @@ const TRIES: u32 = 3;
 #[derive(Default)]
 pub(super) struct Io {
     pub(super) open: Option<Open>,
-    /// Made at the first probe: one byte longer than a message may be, so that a longer one is not taken for it.
+    /// Made at the first probe: one byte longer than a datagram may be, so that a longer one is not taken for it.
     buffer: Vec<u8>,
 }
 
@@ -60,11 +61,11 @@ impl Io {
             },
         };
         let open = self.open.insert(open);
-        self.buffer.resize(MAX_MESSAGE + 1, 0);
+        self.buffer.resize(LONGEST + 1, 0);
         let started = Instant::now();
         let mut heard = None;
         let exchange = open.exchange(ask, &mut self.buffer, &mut heard);
-        match tokio::time::timeout_at(started + ask.policy.timeout, exchange).await {
+        match tokio::time::timeout_at(started + ask.timeout, exchange).await {
             Ok(Ok(said)) => Outcome::Alive { rtt: started.elapsed(), said },
             Ok(Err(Refusal::Answer(said))) => Outcome::Failed { said },
             Ok(Err(Refusal::Send(error))) => {
@@ -112,11 +113,11 @@ impl Open {
         buffer: &mut [u8],
         heard: &mut Option<String>,
     ) -> Result<String, Refusal> {
-        self.send(&ask.request(self.local)).await.map_err(Refusal::Send)?;
+        self.send(&ask.question.request(self.local)).await.map_err(Refusal::Send)?;
         loop {
             for _ in 0..STRETCH {
                 match self.socket.recv(buffer).await {
-                    Ok(length) => match ask.judge(buffer.get(..length).unwrap_or_default()) {
+                    Ok(length) => match ask.question.judge(buffer.get(..length).unwrap_or_default()) {
                         Verdict::Alive(said) => return Ok(said),
                         Verdict::Failed(said) => return Err(Refusal::Answer(said)),
                         Verdict::Provisional(said) => *heard = Some(format!("only {said}")),

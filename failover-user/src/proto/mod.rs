@@ -1,4 +1,7 @@
 //! Codecs of the signalling protocols: pure, no I/O. Every input is hostile: nothing here panics, and memory is
 //! bounded by the input's own bounds.
 
+pub mod megaco;
+pub mod mgcp;
 pub mod sip;
+pub mod tpkt;

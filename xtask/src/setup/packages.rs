@@ -24,7 +24,7 @@ const fn package(name: &'static str, program: &'static str, purpose: &'static st
 }
 
 /// A C compiler is not among them: without one, cargo could not have built this program.
-const NEEDED: [Package; 7] = [
+const NEEDED: [Package; 8] = [
     package("kamailio", "kamailio", "the SIP proxies of the laboratory, primary and backup"),
     package("sip-tester", "sipp", "phones that place and take calls, a hundred a second"),
     package("sipsak", "sipsak", "single SIP requests, to see who answers"),
@@ -32,6 +32,7 @@ const NEEDED: [Package; 7] = [
     package("iproute2", "ip", "network namespaces, links and routes"),
     package("nftables", "nft", "rules that move calls by hand, when the laboratory itself is on trial"),
     package("ethtool", "ethtool", "senders' checksum offload, off"),
+    package("kamailio-tls-modules", "kamailio", "SIP proxies that speak TLS, to be probed so"),
 ];
 
 /// Installs what is missing; whether anything was.

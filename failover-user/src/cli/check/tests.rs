@@ -162,3 +162,46 @@ fn the_least_recovery_is_what_takes_longer() {
     assert_eq!(least("hold_down = \"0s\""), 1800);
     assert_eq!(least("hold_down = \"0s\", rise = 1"), 0);
 }
+
+#[test]
+fn every_way_of_probing_is_explained() {
+    let lines = |services: &str, probe: &str| {
+        let text = format!(
+            "[router]\ninterfaces = [\"a\"]\n[[target]]\nname = \"a\"\naddress = \"192.0.2.1\"\nservices = {services}\n\
+             probe = {{ {probe} }}\n[[target.backup]]\nname = \"b\"\naddress = \"192.0.2.2\"\ndedicated = false\n"
+        );
+        let text = explain(&parse("probe", &text).unwrap());
+        let found = text.lines().map(str::trim_start).filter(|line| {
+            ["probed", "certificate", "alive", "warning"].iter().any(|word| line.starts_with(word))
+        });
+        found
+            .map(|line| line.replace(" every 1s, every 50ms after a failure; an answer may take 300ms", ""))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        lines("[\"sip/udp\", \"sips\", \"mgcp\", \"megaco\"]", "sip.tls.server_name = \"sip.example\""),
+        [
+            "probed        SIP OPTIONS to sip/udp, SIP OPTIONS under TLS to sips/tcp, MGCP AUEP to mgcp/udp, \
+             MEGACO AuditValue to megaco/udp and megaco/tcp",
+            "certificate   for sip.example, by an authority that this machine trusts",
+            "alive         SIP status 100–499, 600–699",
+            "alive         MGCP response 100–299, 400–599, 800–899",
+            "alive         MEGACO reply without an error, or with error 400–599",
+        ]
+    );
+    let blind = lines("[\"sips\"]", "sip.tls.verify = false");
+    assert_eq!(blind[1], "certificate   any, whoever's: sip.tls.verify is false");
+    assert!(blind[3].starts_with("warning: target a: sip.tls.verify is false"), "{blind:?}");
+    assert_eq!(
+        lines("[\"sip\"]", "connect = true"),
+        [
+            "probed        SIP OPTIONS to sip/udp, a connection, and no question, to sip/tcp",
+            "alive         SIP status 100–499, 600–699",
+            "alive         a connection that is accepted, which a server that hangs does too",
+        ]
+    );
+    assert_eq!(
+        lines("[\"sip\"]", "command = [\"/bin/check\", \"-q\"]"),
+        ["probed        exit code of /bin/check -q for sip/udp and sip/tcp", "alive         exit code 0"]
+    );
+}

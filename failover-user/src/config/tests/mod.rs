@@ -4,6 +4,7 @@ use super::{ConfigError, Loaded, Located, parse};
 
 mod file;
 mod hostile;
+mod probing;
 mod report;
 mod right;
 mod warnings;

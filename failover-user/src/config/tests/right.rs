@@ -39,7 +39,7 @@ fn the_shortest_file_has_every_default() {
     assert_eq!((target.probe.fall, target.probe.rise), (three(), three()));
     assert_eq!((target.probe.interval, target.probe.fast_interval), (MS(1000), MS(50)));
     assert_eq!((target.probe.timeout, target.probe.hold_down), (MS(300), MS(10_000)));
-    assert_eq!(target.probe.sip_alive, StatusSet::default());
+    assert_eq!(target.probe.sip_alive, StatusSet::sip());
 
     let backup = &target.backups[0];
     assert_eq!((backup.name.as_str(), backup.addresses), ("nsp-1", Addresses::V4([198, 51, 100, 20].into())));
@@ -198,7 +198,7 @@ fn interfaces_are_names_or_tables() {
 #[test]
 fn status_patterns_become_the_fewest_ranges() {
     for (alive, ranges) in [
-        ("[\"1xx\", \"2xx\", \"3xx\", \"4xx\", \"6xx\"]", StatusSet::default().ranges),
+        ("[\"1xx\", \"2xx\", \"3xx\", \"4xx\", \"6xx\"]", StatusSet::sip().ranges),
         ("[\"2XX\", \"200\", \"404\"]", vec![(200, 299), (404, 404)]),
         ("[\"503\", \"502\", \"100\"]", vec![(100, 100), (502, 503)]),
         ("[\"699\"]", vec![(699, 699)]),

@@ -1,16 +1,23 @@
 //! Probers against little servers on 127.0.0.1 and ::1. Servers act on what they receive, never on a clock; the one clock is
 //! the probe's own timeout, short where it has to pass and long where it must not.
 
+mod command;
 mod exempt;
 mod ipv6;
+mod megaco;
+mod mgcp;
 mod schedule;
 mod tcp;
+mod tls;
 mod udp;
 
 use std::num::NonZeroU8;
 
 use super::*;
-use crate::{config::model::StatusSet, proto::sip::Message};
+use crate::{
+    config::model::{ServiceKind, StatusSet, Transport},
+    proto::sip::Message,
+};
 
 /// Where the outcome is that time runs out.
 const SHORT: Duration = Duration::from_millis(250);
@@ -27,7 +34,7 @@ fn policy(timeout: Duration) -> Probe {
         fall: NonZeroU8::new(2).unwrap(),
         rise: NonZeroU8::new(1).unwrap(),
         hold_down: Duration::ZERO,
-        sip_alive: StatusSet::default(),
+        ..Probe::default()
     }
 }
 
@@ -50,6 +57,13 @@ fn confirming() -> mpsc::Sender<Exemption> {
 /// A prober whose exemptions are confirmed.
 fn plain_prober(server: SocketAddr, transport: Transport, timeout: Duration) -> Prober {
     Prober::new(subject(server, transport, timeout), confirming())
+}
+
+/// The same for another protocol.
+fn of_kind(kind: ServiceKind, server: SocketAddr, transport: Transport, timeout: Duration) -> Prober {
+    let mut prober = plain_prober(server, transport, timeout);
+    prober.subject.service.kind = kind;
+    prober
 }
 
 /// The answer that a server makes of `request`: its Vias, Call-ID and all are copied.

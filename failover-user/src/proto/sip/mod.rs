@@ -18,7 +18,7 @@ mod request;
 pub use frame::Framer;
 pub use header::{CSeq, HeaderName, Params, Via};
 pub use message::{Header, Message, StartLine};
-pub use request::{Options, Token};
+pub use request::{Carrier, Options, Token};
 
 /// The longest message, as in a UDP datagram (RFC 3261 §18.1.1: "MUST be able to handle … up to 65,535 bytes").
 pub const MAX_MESSAGE: usize = 65_535;

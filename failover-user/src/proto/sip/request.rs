@@ -2,8 +2,6 @@
 
 use std::{fmt::Write as _, net::SocketAddr};
 
-use crate::config::model::Transport;
-
 /// What makes one request's answer unguessable: a stranger who cannot see the request cannot forge its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
@@ -38,6 +36,17 @@ fn hex(prefix: &str, bytes: &[u8]) -> String {
     text
 }
 
+/// What carries a message, as a Via header names it (§20.42).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// RFC 768.
+    Udp,
+    /// RFC 9293.
+    Tcp,
+    /// RFC 8446 over TCP.
+    Tls,
+}
+
 /// An OPTIONS request that asks whether a server is alive, RFC 3261 §11.1.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
@@ -46,7 +55,7 @@ pub struct Options<'a> {
     /// Where it is sent from.
     pub local: SocketAddr,
     /// Over what.
-    pub transport: Transport,
+    pub carrier: Carrier,
     /// What its answer has to repeat.
     pub token: &'a Token,
     /// CSeq number; below 2³¹.
@@ -58,9 +67,10 @@ impl Options<'_> {
     /// (RFC 3581) has the answer come back to the very port it is sent from, past a NAT too. Max-Forwards is the
     /// usual 70: with 0 a proxy would answer 483 without looking at the request any further.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let (via, uri) = match self.transport {
-            Transport::Udp => ("UDP", ""),
-            Transport::Tcp => ("TCP", ";transport=tcp"),
+        let (via, uri) = match self.carrier {
+            Carrier::Udp => ("UDP", ""),
+            Carrier::Tcp => ("TCP", ";transport=tcp"),
+            Carrier::Tls => ("TLS", ";transport=tls"),
         };
         let (server, local) = (host_port(self.server), host_port(self.local));
         let Token { branch, call_id, tag } = self.token;

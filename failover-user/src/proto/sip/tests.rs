@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::model::Transport;
 
 /// Everything that RFC 3261 allows and few expect: line ends first, any case, compact names, blanks before colons,
 /// folds, quoted separators, several Vias in one header.
@@ -175,20 +174,20 @@ fn content_length_and_body() {
     }
 }
 
-fn options(local: &str, transport: Transport, token: &Token) -> String {
-    options_to("192.0.2.10:5060", local, transport, token)
+fn options(local: &str, carrier: Carrier, token: &Token) -> String {
+    options_to("192.0.2.10:5060", local, carrier, token)
 }
 
-fn options_to(server: &str, local: &str, transport: Transport, token: &Token) -> String {
+fn options_to(server: &str, local: &str, carrier: Carrier, token: &Token) -> String {
     let (server, local) = (server.parse().unwrap(), local.parse().unwrap());
-    String::from_utf8(Options { server, local, transport, token, cseq: 7 }.to_bytes()).unwrap()
+    String::from_utf8(Options { server, local, carrier, token, cseq: 7 }.to_bytes()).unwrap()
 }
 
 #[test]
 fn options_request() {
     let token = Token::from_random(&std::array::from_fn(|i| i as u8));
     assert_eq!(
-        options("198.51.100.1:40000", Transport::Udp, &token),
+        options("198.51.100.1:40000", Carrier::Udp, &token),
         "OPTIONS sip:192.0.2.10:5060 SIP/2.0\r\n\
          Via: SIP/2.0/UDP 198.51.100.1:40000;rport;branch=z9hG4bK000102030405060708090a0b0c0d0e0f\r\n\
          Max-Forwards: 70\r\n\
@@ -201,16 +200,16 @@ fn options_request() {
          User-Agent: failover\r\n\
          Content-Length: 0\r\n\r\n"
     );
-    let tcp = options("198.51.100.1:40000", Transport::Tcp, &token);
+    let tcp = options("198.51.100.1:40000", Carrier::Tcp, &token);
     assert!(tcp.contains("Via: SIP/2.0/TCP ") && tcp.contains(";transport=tcp>\r\n"), "{tcp}");
-    let v6 = options("[fe80::1%3]:4000", Transport::Udp, &token);
+    let v6 = options("[fe80::1%3]:4000", Carrier::Udp, &token);
     assert!(v6.contains("Via: SIP/2.0/UDP [fe80::1]:4000;rport"), "{v6}");
 }
 
 #[test]
 fn an_ipv6_address_is_in_brackets_wherever_it_stands() {
     let token = Token::from_random(&[0; Token::RANDOM]);
-    let text = options_to("[2001:db8::10]:5060", "[2001:db8:2::1]:40000", Transport::Tcp, &token);
+    let text = options_to("[2001:db8::10]:5060", "[2001:db8:2::1]:40000", Carrier::Tcp, &token);
     for line in [
         "OPTIONS sip:[2001:db8::10]:5060 SIP/2.0",
         "Via: SIP/2.0/TCP [2001:db8:2::1]:40000;rport;branch=",
@@ -229,7 +228,7 @@ fn an_ipv6_address_is_in_brackets_wherever_it_stands() {
 #[test]
 fn our_own_parser_reads_our_own_request() {
     let token = Token::from_random(&[0xa5; Token::RANDOM]);
-    let bytes = options("198.51.100.1:40000", Transport::Udp, &token);
+    let bytes = options("198.51.100.1:40000", Carrier::Udp, &token);
     let message = Message::parse(bytes.as_bytes()).unwrap();
     assert_eq!(message.top_via().unwrap().branch(), Some(token.branch.as_bytes()));
     assert_eq!(message.call_id(), Ok(token.call_id.as_bytes()));

@@ -1,0 +1,138 @@
+//! How a target's servers are probed: timings, thresholds, the way they are asked, and what counts as life.
+
+use std::{fmt, num::NonZeroU8, path::PathBuf, time::Duration};
+
+/// How servers are probed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// From one probe's start to the next one's.
+    pub interval: Duration,
+    /// The same, while the server is suspect.
+    pub fast_interval: Duration,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// Consecutive failures until `down`.
+    pub fall: NonZeroU8,
+    /// Consecutive answers until `up`.
+    pub rise: NonZeroU8,
+    /// The least time in `recovering`; it never delays going down.
+    pub hold_down: Duration,
+    /// What is done.
+    pub way: Way,
+    /// SIP status codes that count as alive.
+    pub sip_alive: StatusSet,
+    /// How TLS is spoken with `sips`.
+    pub tls: Tls,
+    /// MGCP response codes that count as alive.
+    pub mgcp_alive: StatusSet,
+    /// MEGACO error codes that count as alive; a reply without an error always does.
+    pub megaco_alive: StatusSet,
+}
+
+impl Default for Probe {
+    /// The built-in values.
+    fn default() -> Self {
+        const THREE: NonZeroU8 = NonZeroU8::MIN.saturating_add(2);
+        Self {
+            interval: Duration::from_secs(1),
+            fast_interval: Duration::from_millis(50),
+            timeout: Duration::from_millis(300),
+            fall: THREE,
+            rise: THREE,
+            hold_down: Duration::from_secs(10),
+            way: Way::Protocol,
+            sip_alive: StatusSet::sip(),
+            tls: Tls::default(),
+            mgcp_alive: StatusSet::mgcp(),
+            megaco_alive: StatusSet::megaco(),
+        }
+    }
+}
+
+/// What a probe does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    /// It asks as the service's protocol has it.
+    #[default]
+    Protocol,
+    /// The same over UDP; over TCP a connection that is accepted is enough.
+    Connect,
+    /// It runs a program.
+    Command(Command),
+}
+
+/// A program that probes, and the target in whose name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// An absolute path.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// The target's name.
+    pub target: String,
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.program.display())?;
+        self.arguments.iter().try_for_each(|argument| write!(f, " {}", argument.escape_debug()))
+    }
+}
+
+/// How TLS is spoken with a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The host's name that its certificate has to be for; none: its address.
+    pub server_name: Option<String>,
+    /// A PEM file of the authorities that count; none: the system's.
+    pub ca: Option<PathBuf>,
+    /// Whether its certificate is looked at.
+    pub verify: bool,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self { server_name: None, ca: None, verify: true }
+    }
+}
+
+/// A set of codes of three digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusSet {
+    /// Inclusive ranges.
+    pub ranges: Vec<(u16, u16)>,
+}
+
+impl StatusSet {
+    /// Whether `status` is in the set.
+    pub fn contains(&self, status: u16) -> bool {
+        self.ranges.iter().any(|&(low, high)| (low..=high).contains(&status))
+    }
+
+    /// Any answer but a 5xx: the words of the design's default, `["1xx", "2xx", "3xx", "4xx", "6xx"]`. A 503 is the
+    /// answer of a living server that wants no calls.
+    pub fn sip() -> Self {
+        Self { ranges: vec![(100, 499), (600, 699)] }
+    }
+
+    /// Any response: who refuses a question about endpoints may well serve those that he has.
+    pub fn mgcp() -> Self {
+        Self { ranges: vec![(100, 299), (400, 599), (800, 899)] }
+    }
+
+    /// Any error: who refuses to be audited is there.
+    pub fn megaco() -> Self {
+        Self { ranges: vec![(400, 599)] }
+    }
+}
+
+impl fmt::Display for StatusSet {
+    /// `100–499, 600–699`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, (low, high)) in self.ranges.iter().enumerate() {
+            let comma = if n == 0 { "" } else { ", " };
+            if low == high { write!(f, "{comma}{low}")? } else { write!(f, "{comma}{low}–{high}")? }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! The ways in which servers are probed, and what is odd about them.
+
+use super::{BACKUP, ROUTER, TARGET, file, right};
+use crate::config::model::{Command, Probe, Target, Tls, Transport, Way};
+
+fn target(services: &str, probe: &str) -> Target {
+    let text = file("", &format!("services = {services}"), &format!("[target.probe]\n{probe}"));
+    right(&text).config.targets.remove(0)
+}
+
+fn probe(words: &str) -> Probe {
+    target("[\"sip\"]", words).probe
+}
+
+#[test]
+fn every_protocol_has_its_ports() {
+    let target = target("[\"sips\", \"mgcp\", \"megaco\", \"mgcp/udp:2727\"]", "");
+    let services: Vec<_> =
+        target.probed(0..).map(|(service, _)| (service.to_string(), service.port)).collect();
+    let expected = [
+        ("sips/tcp", 5061),
+        ("mgcp/udp", 2427),
+        ("megaco/udp", 2944),
+        ("megaco/tcp", 2944),
+        ("mgcp/udp:2727", 2727),
+    ];
+    assert_eq!(services, expected.map(|(service, port)| (service.to_owned(), port)));
+    assert_eq!(target.services[0].transport, Transport::Tcp);
+}
+
+#[test]
+fn codes_that_count() {
+    let probe = probe("mgcp.alive = [\"2xx\", \"500\"]\nmegaco = { alive = [\"5xx\", \"403\"] }");
+    assert_eq!(probe.mgcp_alive.ranges, [(200, 299), (500, 500)]);
+    assert_eq!(probe.megaco_alive.ranges, [(403, 403), (500, 599)]);
+    let built_in = Probe::default();
+    assert_eq!(built_in.sip_alive.to_string(), "100–499, 600–699");
+    assert_eq!(built_in.mgcp_alive.to_string(), "100–299, 400–599, 800–899");
+    assert_eq!(built_in.megaco_alive.to_string(), "400–599");
+    let written = self::probe("sip.alive = [\"1xx\", \"2xx\", \"3xx\", \"4xx\", \"6xx\"]");
+    assert_eq!(written.sip_alive, built_in.sip_alive);
+}
+
+#[test]
+fn tls_is_merged_word_by_word() {
+    let defaults = "[defaults.probe.sip.tls]\nserver_name = \"sip.example\"\nca = \"/etc/ca.pem\"\n";
+    let own = "services = [\"sips\"]\nprobe.sip.tls.server_name = \"paris.example\"\n";
+    let tls = right(&format!("{ROUTER}{defaults}{TARGET}{own}{BACKUP}")).config.targets.remove(0).probe.tls;
+    let expected =
+        Tls { server_name: Some("paris.example".into()), ca: Some("/etc/ca.pem".into()), verify: true };
+    assert_eq!(tls, expected);
+    assert_eq!(probe("").tls, Tls::default());
+}
+
+#[test]
+fn the_target_s_own_way_wins() {
+    let way = |defaults: &str, own: &str| {
+        let text = format!("{ROUTER}[defaults.probe]\n{defaults}\n{TARGET}{BACKUP}[target.probe]\n{own}\n");
+        right(&text).config.targets.remove(0).probe.way
+    };
+    let command = |program: &str, arguments: &[&str]| {
+        let arguments = arguments.iter().map(|&text| text.to_owned()).collect();
+        Way::Command(Command { program: program.into(), arguments, target: "paris".into() })
+    };
+    let (run, connect) = ("command = [\"/bin/a\", \"-b\"]", "connect = true");
+    assert_eq!(way("", ""), Way::Protocol);
+    assert_eq!(way(run, ""), command("/bin/a", &["-b"]));
+    assert_eq!(way(connect, run), command("/bin/a", &["-b"]));
+    assert_eq!(way(run, "command = [\"/bin/c\"]"), command("/bin/c", &[]));
+    assert_eq!(way(run, connect), Way::Connect);
+    assert_eq!(way(run, "connect = false"), Way::Protocol);
+    assert_eq!(way(run, "command = []"), Way::Protocol);
+    assert_eq!(way(connect, "connect = false"), Way::Protocol);
+}
+
+fn warnings(services: &str, probe: &str) -> Vec<String> {
+    let rest = format!("dedicated = true\n[target.probe]\n{probe}");
+    right(&file("", &format!("services = {services}"), &rest)).warnings
+}
+
+#[test]
+fn an_unverified_certificate_is_said_out_loud() {
+    let found = warnings("[\"sips\"]", "sip.tls.verify = false");
+    let [warning] = found.as_slice() else { panic!("{found:?}") };
+    assert!(
+        warning.starts_with("target paris: sip.tls.verify is false, so any certificate counts"),
+        "{warning}"
+    );
+    assert_eq!(warnings("[\"sips\"]", "sip.tls.server_name = \"sip.example\""), [""; 0]);
+}
+
+#[test]
+fn words_without_effect() {
+    for (services, probe, expected) in [
+        ("[\"sip\"]", "sip.tls.verify = false", "target paris: sip.tls has no effect"),
+        ("[\"sips\"]", "connect = true\nsip.tls.verify = false", "target paris: sip.tls has no effect"),
+        ("[\"mgcp\"]", "connect = true", "target paris: connect = true has no effect"),
+    ] {
+        let found = warnings(services, probe);
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{found:?}");
+    }
+    assert_eq!(warnings("[\"megaco\"]", "connect = true"), [""; 0]);
+    assert_eq!(warnings("[\"mgcp\"]", "command = [\"/bin/true\"]"), [""; 0]);
+}

@@ -1,0 +1,86 @@
+//! One probe's question, in whatever protocol: what the transports need to know of it.
+
+use std::{net::SocketAddr, time::Duration};
+
+use crate::config::model::Transport;
+
+/// Longest piece of a server's own text that is repeated in reports: it goes to terminals and logs.
+const LONGEST_TEXT: usize = 64;
+
+/// One probe's question, and to whom.
+#[derive(Clone, Copy)]
+pub(super) struct Ask<'a> {
+    pub(super) server: SocketAddr,
+    pub(super) transport: Transport,
+    /// From the first packet to the answer.
+    pub(super) timeout: Duration,
+    pub(super) question: &'a dyn Question,
+}
+
+/// A protocol's question, with a token that its answer has to repeat.
+pub(super) trait Question: Send + Sync {
+    /// The request, as sent from `local`; over TCP with whatever frames it.
+    fn request(&self, local: SocketAddr) -> Vec<u8>;
+
+    /// Judges one message. Over UDP: one datagram, which may hold several.
+    fn judge(&self, message: &[u8]) -> Verdict;
+
+    /// What cuts a TCP stream into messages; none where the protocol is not spoken over TCP.
+    fn framing(&self) -> Option<Box<dyn Framing>> {
+        None
+    }
+}
+
+/// Cuts a stream into messages. After an error the stream cannot be trusted any more.
+pub(super) trait Framing: Send {
+    /// Takes in bytes as they were read; [`Self::next_message`] has to be drained before more are pushed.
+    fn push(&mut self, bytes: &[u8]) -> Result<(), String>;
+
+    /// The next whole message, if it is there.
+    fn next_message(&mut self) -> Result<Option<Vec<u8>>, String>;
+}
+
+/// What one message is worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The answer, and a code that counts as alive.
+    Alive(String),
+    /// The answer, and final, and a code that does not count.
+    Failed(String),
+    /// The answer, but a provisional one that does not count: the final one is still to come.
+    Provisional(String),
+    /// Not an answer to this question. Forged, late, or garbage.
+    NotOurs,
+}
+
+impl Ask<'_> {
+    /// What is said when time is up. `heard` is what came in meanwhile and did not decide.
+    pub(super) fn no_answer(&self, heard: Option<&str>) -> String {
+        said_nothing("answer", self.timeout, heard)
+    }
+}
+
+/// `no answer in 300ms (connected)`.
+pub(super) fn said_nothing(what: &str, timeout: Duration, heard: Option<&str>) -> String {
+    let timeout = humantime::format_duration(timeout);
+    match heard {
+        Some(heard) => format!("no {what} in {timeout} ({heard})"),
+        None => format!("no {what} in {timeout}"),
+    }
+}
+
+/// A code and the server's own words for it: `200 OK`.
+pub(super) fn said(code: impl std::fmt::Display, text: &[u8]) -> String {
+    format!("{code} {}", clean(text)).trim_end().to_owned()
+}
+
+/// A server's text, as far as it is fit for a line. Whatever could move a cursor or break a line is left out.
+pub(super) fn clean(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    text.chars().filter(|char| !char.is_control() && !is_format(*char)).take(LONGEST_TEXT).collect()
+}
+
+/// Characters that reorder or hide the text around them (Unicode's bidirectional controls and zero-width ones).
+fn is_format(char: char) -> bool {
+    matches!(char, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}

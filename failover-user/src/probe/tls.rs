@@ -1,0 +1,211 @@
+//! TLS around a probe's connection.
+//!
+//! Every probe makes a whole handshake, as a phone that connects for the first time does: a resumed session would not
+//! show that a certificate has expired meanwhile. Which authorities are trusted is read anew every few minutes, so
+//! that a renewed file counts without a reload, and is kept once for all probers.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{sync::Mutex, time::Instant};
+use tokio_rustls::{
+    TlsConnector,
+    client::TlsStream,
+    rustls::{
+        self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+        client::{
+            Resumption,
+            danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        },
+        crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
+        pki_types::{CertificateDer, IpAddr, ServerName, UnixTime, pem::PemObject as _},
+    },
+};
+
+use super::{ask::clean, tcp::Connection, words};
+use crate::config::model::Tls;
+
+/// How long what was read of authorities is good for.
+const FRESH: Duration = Duration::from_mins(5);
+/// The most authorities of a file: a whole system's are some hundred and fifty.
+const MOST_AUTHORITIES: usize = 10_000;
+
+/// Whom a client trusts, and with what it therefore connects.
+static TRUST: Mutex<Option<Trust>> = Mutex::const_new(None);
+type Trust = HashMap<Authorities, (Instant, Arc<ClientConfig>)>;
+
+/// Whose signatures count.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Authorities {
+    /// The system's.
+    System,
+    /// Those of a PEM file.
+    File(PathBuf),
+    /// Anybody's.
+    Any,
+}
+
+/// How one server is spoken to.
+pub(super) struct Session {
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+}
+
+impl Session {
+    /// The session for `server`. What fails here is this machine's own.
+    pub(super) async fn new(tls: &Tls, server: SocketAddr) -> Result<Self, String> {
+        let name = match &tls.server_name {
+            Some(name) => ServerName::try_from(name.clone())
+                .map_err(|_| format!("cannot ask for a certificate of {name}: not a host's name"))?,
+            None => ServerName::IpAddress(IpAddr::from(server.ip())),
+        };
+        let authorities = match (tls.verify, &tls.ca) {
+            (false, _) => Authorities::Any,
+            (true, Some(path)) => Authorities::File(path.clone()),
+            (true, None) => Authorities::System,
+        };
+        Ok(Self { config: config(authorities).await?, name })
+    }
+
+    /// The handshake.
+    pub(super) async fn secure(&self, connection: Connection) -> Result<TlsStream<Connection>, String> {
+        let connector = TlsConnector::from(Arc::clone(&self.config));
+        connector.connect(self.name.clone(), connection).await.map_err(|error| refused(&error))
+    }
+}
+
+/// Ends TLS as its rules have it: a bare end is an error that servers log. What cannot be sent at once stays unsent.
+pub(super) fn part(secured: &mut TlsStream<Connection>) {
+    let (connection, session) = secured.get_mut();
+    session.send_close_notify();
+    let mut farewell = Vec::new();
+    if session.write_tls(&mut farewell).is_ok() {
+        let _ = connection.0.try_write(&farewell);
+    }
+}
+
+/// A failed handshake in words. What a certificate holds is the server's own text.
+fn refused(error: &io::Error) -> String {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match tls {
+        Some(tls) => format!("TLS: {}", shortened(&tls.to_string())),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            "connection closed in the TLS handshake".to_owned()
+        }
+        None => words(error),
+    }
+}
+
+/// Long enough for what rustls says, names included.
+fn shortened(text: &str) -> String {
+    const PIECES: usize = 3;
+    let bytes = text.as_bytes();
+    bytes.chunks(64).take(PIECES).map(clean).collect()
+}
+
+async fn config(authorities: Authorities) -> Result<Arc<ClientConfig>, String> {
+    // Held while it is read, so that many probers that begin at once read it once.
+    let mut trust = TRUST.lock().await;
+    let trust = trust.get_or_insert_default();
+    if let Some((read, config)) = trust.get(&authorities)
+        && read.elapsed() < FRESH
+    {
+        return Ok(Arc::clone(config));
+    }
+    trust.retain(|_, (read, _)| read.elapsed() < FRESH);
+    let wanted = authorities.clone();
+    let made = tokio::task::spawn_blocking(move || make(&wanted)).await;
+    let config = made.map_err(|error| format!("cannot read the trusted authorities: {error}"))??;
+    trust.insert(authorities, (Instant::now(), Arc::clone(&config)));
+    Ok(config)
+}
+
+fn make(authorities: &Authorities) -> Result<Arc<ClientConfig>, String> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| format!("cannot speak TLS: {error}"))?;
+    let mut config = match authorities {
+        Authorities::Any => builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+            .with_no_client_auth(),
+        Authorities::System => builder.with_root_certificates(system_roots()?).with_no_client_auth(),
+        Authorities::File(path) => builder.with_root_certificates(roots_of(path)?).with_no_client_auth(),
+    };
+    config.resumption = Resumption::disabled();
+    Ok(Arc::new(config))
+}
+
+fn system_roots() -> Result<RootCertStore, String> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        let why = found.errors.first().map_or_else(String::new, |error| format!(": {error}"));
+        return Err(format!(
+            "this machine trusts no certificate authority{why}; install ca-certificates, or set sip.tls.ca"
+        ));
+    }
+    Ok(roots)
+}
+
+fn roots_of(path: &Path) -> Result<RootCertStore, String> {
+    let failed =
+        |error: &dyn std::fmt::Display| format!("cannot read authorities from {}: {error}", path.display());
+    let mut roots = RootCertStore::empty();
+    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| failed(&error))?;
+    for certificate in certificates.take(MOST_AUTHORITIES) {
+        let certificate = certificate.map_err(|error| failed(&error))?;
+        roots.add(certificate).map_err(|error| failed(&error))?;
+    }
+    if roots.is_empty() {
+        return Err(failed(&"no certificate in it; expected PEM"));
+    }
+    Ok(roots)
+}
+
+/// Takes any certificate (`verify = false`); that its owner signs the handshake is still asked for.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
