@@ -8,7 +8,8 @@ use std::{
 };
 
 /// Runtimes, kernels, databases and servers: nothing that a pure room may know.
-const IMPURE: &[&str] = &["tokio", "tokio_rustls", "aya", "axum", "hyper", "rusqlite", "sqlx", "rtnetlink", "genetlink"];
+const IMPURE: &[&str] =
+    &["tokio", "tokio_rustls", "aya", "axum", "hyper", "rusqlite", "sqlx", "rtnetlink", "genetlink"];
 
 fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();

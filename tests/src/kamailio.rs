@@ -108,13 +108,13 @@ impl Kamailio {
 
     fn start_with(lab: &Lab, host: &Namespace, role: Role, identity: Option<&Identity>) -> Result<Self> {
         let advertise = role.advertise.map_or_else(String::new, |address| format!(" advertise {address}"));
-        let mut listen = ["udp", "tcp"].map(|t| format!("listen={t}:{}{advertise}\n", role.address)).concat();
+        let mut listen = ["udp", "tcp"].map(|t| format!("listen={t}:{}{advertise}\n", role.address)).to_vec();
         if identity.is_some() {
-            listen.push_str(&format!("listen=tls:{}\n", SocketAddr::new(role.address.ip(), TLS_PORT)));
+            listen.push(format!("listen=tls:{}\n", SocketAddr::new(role.address.ip(), TLS_PORT)));
         }
         let text = TEMPLATE
             .replace("@NAME@", role.name)
-            .replace("@LISTEN@", &listen)
+            .replace("@LISTEN@", &listen.concat())
             .replace("@TLS@", if identity.is_some() { "yes" } else { "no" })
             .replace("@TLS_MODULE@", &identity.map_or_else(String::new, Identity::module))
             .replace("@CALLEE@", &format!("{CALLEES}:{CALLEE_PORT}"));

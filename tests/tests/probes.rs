@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use failover_tests::{
-    capture::Capture,
+    capture::{Capture, Captured},
     daemon::{Daemon, accept_redirects},
     gateway::{self, Gateway},
     kamailio::{Identity, Kamailio, Role, TLS_PORT},
@@ -144,7 +144,7 @@ fn a_proxy_whose_certificate_nobody_trusts_is_no_backup_unless_nobody_looks() ->
     let probes = daemon.target("paris")?["probes"].to_string();
     assert!(probes.contains("TLS: invalid peer certificate: UnknownIssuer"), "{target}: {probes}");
 
-    let blind = r#", sip = { tls = { verify = false } }"#;
+    let blind = ", sip = { tls = { verify = false } }";
     let settings = settings(&lab, r#"["sips"]"#, blind);
     daemon.terminate()?;
     drop(daemon);
@@ -155,14 +155,31 @@ fn a_proxy_whose_certificate_nobody_trusts_is_no_backup_unless_nobody_looks() ->
     Ok(())
 }
 
+/// The daemon's questions, by an independent reader.
+fn are_understood(captured: &Captured) -> Result<()> {
+    for question in [
+        format!("mgcp.req.verb == \"AUEP\" and mgcp.req.endpoint == \"*@[{PRIMARY}]\""),
+        "udp.dstport == 2944 and megaco.command == \"AuditValue\" and megaco.termid == \"ROOT\"".to_owned(),
+        "tcp.dstport == 2944 and tpkt and megaco.command == \"AuditValue\" and megaco.termid == \"ROOT\""
+            .to_owned(),
+    ] {
+        assert!(captured.count(&question)? > 0, "{question}");
+    }
+    let wrong = "_ws.malformed or megaco.audit.malformed or megaco.error_descriptor_transaction_list.invalid";
+    assert_eq!(captured.count(wrong)?, 0);
+    Ok(())
+}
+
 #[test]
 fn a_gateway_is_asked_in_its_own_words_and_its_phones_go_to_the_backup() -> Result<()> {
     let lab = Lab::new(Weight::Quick)?;
     let primary = Gateway::start(&lab.primary, PRIMARY, "primary")?;
     let _backup = Gateway::start(&lab.backup, BACKUP, "backup")?;
     accept_redirects(&lab)?;
+    let questions = Capture::start(&lab.primary, DEVICE, &lab.dir().join("primary.pcapng"))?;
     let daemon = Daemon::start(&lab, &settings(&lab, r#"["mgcp", "megaco"]"#, ""))?;
     daemon.wait_all_up(SWITCH)?;
+    are_understood(&questions.stop()?)?;
     let all = |to: Ipv4Addr| -> Result<[String; 3]> {
         lab.phones.enter(|| {
             Ok([
@@ -188,5 +205,25 @@ fn a_gateway_is_asked_in_its_own_words_and_its_phones_go_to_the_backup() -> Resu
     let _primary = Gateway::start(&lab.primary, PRIMARY, "primary")?;
     daemon.wait_serving("paris", "primary", SWITCH)?;
     assert_eq!(all(PRIMARY)?, ["primary"; 3]);
+    Ok(())
+}
+
+#[test]
+fn a_program_of_the_operator_s_may_decide() -> Result<()> {
+    let lab = Lab::new(Weight::Quick)?;
+    let alive = |address: Ipv4Addr| lab.dir().join(format!("alive-{address}"));
+    for address in [PRIMARY, BACKUP] {
+        std::fs::write(alive(address), "")?;
+    }
+    let script =
+        format!("test $FAILOVER_TARGET = paris && test -e {}/alive-$FAILOVER_SERVER", lab.dir().display());
+    let command = format!(r#", command = ["/bin/sh", "-c", "{script}"]"#);
+    let daemon = Daemon::start(&lab, &settings(&lab, r#"["sip/udp"]"#, &command))?;
+    daemon.wait_all_up(SWITCH)?;
+    std::fs::remove_file(alive(PRIMARY))?;
+    let target = daemon.wait_serving("paris", "backup", SWITCH)?;
+    assert!(target["reason"].as_str().is_some_and(|reason| reason.contains("exit code 1")), "{target}");
+    std::fs::write(alive(PRIMARY), "")?;
+    daemon.wait_serving("paris", "primary", SWITCH)?;
     Ok(())
 }

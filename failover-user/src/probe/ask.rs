@@ -76,8 +76,13 @@ pub(super) fn said(code: impl std::fmt::Display, text: &[u8]) -> String {
 
 /// A server's text, as far as it is fit for a line. Whatever could move a cursor or break a line is left out.
 pub(super) fn clean(text: &[u8]) -> String {
+    clean_within(LONGEST_TEXT, text)
+}
+
+/// The same, of another length.
+pub(super) fn clean_within(longest: usize, text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
-    text.chars().filter(|char| !char.is_control() && !is_format(*char)).take(LONGEST_TEXT).collect()
+    text.chars().filter(|char| !char.is_control() && !is_format(*char)).take(longest).collect()
 }
 
 /// Characters that reorder or hide the text around them (Unicode's bidirectional controls and zero-width ones).

@@ -28,11 +28,13 @@ use tokio_rustls::{
     },
 };
 
-use super::{ask::clean, tcp::Connection, words};
+use super::{ask::clean_within, tcp::Connection, words};
 use crate::config::model::Tls;
 
 /// How long what was read of authorities is good for.
 const FRESH: Duration = Duration::from_mins(5);
+/// Long enough for what rustls says of a certificate, the names in it included.
+const LONGEST_REFUSAL: usize = 200;
 /// The most authorities of a file: a whole system's are some hundred and fifty.
 const MOST_AUTHORITIES: usize = 10_000;
 
@@ -94,19 +96,12 @@ pub(super) fn part(secured: &mut TlsStream<Connection>) {
 fn refused(error: &io::Error) -> String {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match tls {
-        Some(tls) => format!("TLS: {}", shortened(&tls.to_string())),
+        Some(tls) => format!("TLS: {}", clean_within(LONGEST_REFUSAL, tls.to_string().as_bytes())),
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
             "connection closed in the TLS handshake".to_owned()
         }
         None => words(error),
     }
-}
-
-/// Long enough for what rustls says, names included.
-fn shortened(text: &str) -> String {
-    const PIECES: usize = 3;
-    let bytes = text.as_bytes();
-    bytes.chunks(64).take(PIECES).map(clean).collect()
 }
 
 async fn config(authorities: Authorities) -> Result<Arc<ClientConfig>, String> {

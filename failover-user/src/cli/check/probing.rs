@@ -21,6 +21,11 @@ pub(super) fn lines(target: &Target) -> Vec<(&'static str, String)> {
         lines.push(("certificate", certificate(&probe.tls)));
     }
     lines.extend(alive(target).into_iter().map(|alive| ("alive", alive)));
+    if matches!(probe.way, Way::Command(_)) {
+        let beware = "what the program sends to the ports of these services must bear the mark FAILOVER_MARK, or a \
+                      backup that serves answers for a dead primary";
+        lines.push(("beware", beware.to_owned()));
+    }
     lines
 }
 

@@ -172,7 +172,7 @@ fn every_way_of_probing_is_explained() {
         );
         let text = explain(&parse("probe", &text).unwrap());
         let found = text.lines().map(str::trim_start).filter(|line| {
-            ["probed", "certificate", "alive", "warning"].iter().any(|word| line.starts_with(word))
+            ["probed", "certificate", "alive", "beware", "warning"].iter().any(|word| line.starts_with(word))
         });
         found
             .map(|line| line.replace(" every 1s, every 50ms after a failure; an answer may take 300ms", ""))
@@ -202,6 +202,11 @@ fn every_way_of_probing_is_explained() {
     );
     assert_eq!(
         lines("[\"sip\"]", "command = [\"/bin/check\", \"-q\"]"),
-        ["probed        exit code of /bin/check -q for sip/udp and sip/tcp", "alive         exit code 0"]
+        [
+            "probed        exit code of /bin/check -q for sip/udp and sip/tcp",
+            "alive         exit code 0",
+            "beware        what the program sends to the ports of these services must bear the mark FAILOVER_MARK, or a \
+             backup that serves answers for a dead primary",
+        ]
     );
 }

@@ -4,6 +4,7 @@ use failover_common::key::{self, EndpointKey};
 use tokio::net::{TcpListener, UdpSocket};
 
 use super::*;
+use crate::config::model::Way;
 
 fn key_of(local: SocketAddr, protocol: u8) -> EndpointKey {
     EndpointKey::new(key::mapped([127, 0, 0, 1]), local.port(), protocol)
@@ -99,6 +100,30 @@ async fn without_an_exemption_nothing_is_sent() {
         assert_eq!(unable(prober.probe().await), said);
         assert_eq!(server.try_recv(&mut [0; 9]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         let connection = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
+        assert!(connection.is_err(), "{connection:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_an_exemption_no_protocol_is_spoken() {
+    let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = udp.local_addr().unwrap();
+    let tcp = TcpListener::bind(address).await.unwrap();
+    for (kind, transport, way) in [
+        (ServiceKind::Sips, Transport::Tcp, Way::Protocol),
+        (ServiceKind::Mgcp, Transport::Udp, Way::Protocol),
+        (ServiceKind::Megaco, Transport::Udp, Way::Protocol),
+        (ServiceKind::Megaco, Transport::Tcp, Way::Protocol),
+        (ServiceKind::Sip, Transport::Tcp, Way::Connect),
+    ] {
+        let mut subject = subject(address, transport, LONG);
+        subject.service.kind = kind;
+        subject.policy.way = way;
+        subject.policy.tls.verify = false;
+        let mut prober = Prober::new(subject, mpsc::channel(1).0);
+        assert_eq!(unable(prober.probe().await), "the data plane did not exempt the probe's socket");
+        assert_eq!(udp.try_recv(&mut [0; 9]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        let connection = tokio::time::timeout(Duration::ZERO, tcp.accept()).await;
         assert!(connection.is_err(), "{connection:?}");
     }
 }
