@@ -6,7 +6,7 @@ use super::{BACKUP, ROUTER, TARGET, file, wrong_at};
 type Row = (&'static str, &'static str, &'static str);
 
 /// Puts each row's lines into a file that is otherwise right, and compares.
-fn all(rows: &[Row], file: impl Fn(&str) -> String) {
+pub(super) fn all(rows: &[Row], file: impl Fn(&str) -> String) {
     for (lines, message, help) in rows {
         let problems = wrong_at(&file(lines));
         let [problem] = problems.as_slice() else { panic!("{lines}: {problems:?}") };
@@ -369,60 +369,6 @@ fn probe() {
             ("command = [\"/bin/true\", §\"a\\u0000b\"]", "must not contain a NUL character", ""),
             ("connect = §\"yes\"", "must be true or false", ""),
             ("connect = §true\ncommand = [\"/bin/true\"]", "cannot both be what a probe does", "one of them"),
-        ],
-        |lines| file("", "", &format!("[target.probe]\n{lines}")),
-    );
-}
-
-#[test]
-fn sip_probe() {
-    all(
-        &[
-            ("sip = §true", "must be a table", ""),
-            ("sip.method = §\"INVITE\"", "probing with `INVITE` is not supported yet", "\"OPTIONS\""),
-            ("sip.method = §\"options\"", "case-sensitive", "did you mean \"OPTIONS\"?"),
-            ("sip.method = §\"NO WAY\"", "`NO WAY` is no SIP method", ""),
-            ("sip.method = §\"\"", "is no SIP method", ""),
-            ("sip.§foo = 1", "unknown word `foo`", "expected one of method, alive, tls"),
-            ("sip.§verify = false", "unknown word `verify`", "a word of `sip.tls`"),
-            ("sip.tls = §false", "must be a table", ""),
-            ("sip.tls.§ca_file = \"/a\"", "unknown word `ca_file` in `sip.tls`", ""),
-            ("sip.tls.ca = §\"ca.pem\"", "must be an absolute path", ""),
-            ("sip.tls.verify = §0", "must be true or false", ""),
-            ("sip.tls = { ca = §\"/ca.pem\", verify = false }", "`ca` has no effect beside", "one of them"),
-            ("sip.tls.server_name = §\"192.0.2.10\"", "is no name of a host", "the server's address"),
-            ("sip.tls.server_name = §\"sip.example:5061\"", "is no name of a host", ""),
-            ("sip.tls.server_name = §\"\"", "is no name of a host", ""),
-            ("sip.tls.server_name = §\"a..b\"", "is no name of a host", ""),
-            ("sip.alive = §\"2xx\"", "must be a list of status codes", ""),
-            ("sip.alive = §[]", "no answer would count as alive", ""),
-            ("sip.alive = [\"2xx\", §\"7xx\"]", "`7xx` is no SIP status", ""),
-            ("sip.alive = [§\"2x\"]", "`2x` is no SIP status", ""),
-            ("sip.alive = [§\"99\"]", "`99` is no SIP status", ""),
-            (
-                "sip.alive = [§200]",
-                "must be a status code such as \"2xx\" or \"404\", not an integer",
-                "in quotes",
-            ),
-        ],
-        |lines| file("", "", &format!("[target.probe]\n{lines}")),
-    );
-}
-
-#[test]
-fn codes_of_other_protocols() {
-    all(
-        &[
-            ("mgcp = §true", "must be a table", ""),
-            (
-                "mgcp.§method = \"AUEP\"",
-                "unknown word `method` in the probe's `mgcp`",
-                "expected one of alive",
-            ),
-            ("mgcp.alive = [§\"3xx\"]", "is no MGCP response code: expected", ""),
-            ("mgcp.alive = [§\"000\"]", "of 1xx, 2xx, 4xx, 5xx, 8xx", ""),
-            ("megaco.alive = [\"4xx\", §\"2xx\"]", "is no MEGACO error code", ""),
-            ("megaco.alive = §[]", "no answer would count as alive", ""),
         ],
         |lines| file("", "", &format!("[target.probe]\n{lines}")),
     );
