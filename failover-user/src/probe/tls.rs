@@ -18,7 +18,7 @@ use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
     rustls::{
-        self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+        self, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
         client::{
             Resumption,
             danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -96,6 +96,12 @@ pub(super) fn part(secured: &mut TlsStream<Connection>) {
 fn refused(error: &io::Error) -> String {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match tls {
+        Some(rustls::Error::InvalidCertificate(CertificateError::Other(other)))
+            if other.to_string() == "CaUsedAsEndEntity" =>
+        {
+            "TLS: invalid peer certificate: it is an authority's own (CA:TRUE), which no server may show"
+                .to_owned()
+        }
         Some(tls) => format!("TLS: {}", clean_within(LONGEST_REFUSAL, tls.to_string().as_bytes())),
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
             "connection closed in the TLS handshake".to_owned()

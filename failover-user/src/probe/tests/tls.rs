@@ -158,6 +158,25 @@ async fn a_self_signed_certificate_can_be_trusted_itself() {
     assert_eq!(alive(probe(address, tls).await), "200 OK");
 }
 
+/// What `openssl req -x509` makes unless it is told otherwise.
+#[tokio::test]
+async fn an_authority_s_own_certificate_is_nobody_s_and_the_reason_says_so() {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["sip.example".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let certificate = params.self_signed(&key).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("own.pem");
+    std::fs::write(&file, certificate.pem()).unwrap();
+    let address = server((certificate, key), OK).await;
+    let tls = Tls { server_name: Some("sip.example".to_owned()), ca: Some(file), verify: true };
+    let said = failed(probe(address, tls).await);
+    assert_eq!(
+        said,
+        "TLS: invalid peer certificate: it is an authority's own (CA:TRUE), which no server may show"
+    );
+}
+
 #[tokio::test]
 async fn what_speaks_no_tls_is_no_life() {
     let blind = Tls { verify: false, ..Tls::default() };
