@@ -17,6 +17,7 @@ pub mod capture;
 pub mod carrier;
 pub mod daemon;
 pub mod frames;
+pub mod gatekeeper;
 pub mod gateway;
 pub mod kamailio;
 pub mod netns;

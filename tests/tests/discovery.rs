@@ -69,6 +69,12 @@ fn confirm_all(socket: &UdpSocket, confirm: &[u8], asked: &AtomicU64, end: &Atom
         if length < SEQUENCE.end {
             continue;
         }
+        // GRQ is RAS's first alternative. The daemon asks by LRQ, and gets an LRJ.
+        if buffer[0] & 0xfc != 0 {
+            let [high, low] = [buffer[SEQUENCE.start], buffer[SEQUENCE.start + 1]];
+            let _ = socket.send_to(&[0x50, high, low, 0x60], from);
+            continue;
+        }
         asked.fetch_add(1, Ordering::Relaxed);
         let mut answer = confirm.to_vec();
         answer[SEQUENCE].copy_from_slice(&buffer[SEQUENCE]);
@@ -136,6 +142,7 @@ fn death_and_return(target: Target, mode: &'static str) -> Result<()> {
     let primary = Responder::start(&lab.primary, SocketAddrV4::new(PRIMARY, SIP), "primary")?;
     let _backup = Responder::start(&lab.backup, SocketAddrV4::new(BACKUP, SIP), "backup")?;
     let gatekeeper = Gatekeeper::start(&lab.backup, BACKUP)?;
+    let _own = Gatekeeper::start(&lab.primary, PRIMARY)?;
     let redirect = mode == "native";
     if redirect {
         accept_redirects(&lab)?;
@@ -185,6 +192,7 @@ fn a_question_passes_where_packets_go_by_mac_address_or_in_envelopes() -> Result
         let _primary = Responder::start(&lab.primary, SocketAddrV4::new(PRIMARY, SIP), "primary")?;
         let _backup = Responder::start(&lab.backup, SocketAddrV4::new(BACKUP, SIP), "backup")?;
         let gatekeeper = Gatekeeper::start(&lab.backup, BACKUP)?;
+        let _own = Gatekeeper::start(&lab.primary, PRIMARY)?;
         let daemon = Daemon::start_with_redirect(&lab, &settings(&lab, paris().steered_by(steer)))?;
         daemon.run(&["target", "disable", "paris"])?;
         daemon.wait_serving("paris", "backup", SWITCH)?;
@@ -203,6 +211,7 @@ fn a_question_that_the_kernel_would_not_forward_passes() -> Result<()> {
     let _primary = Responder::start(&lab.primary, SocketAddrV4::new(PRIMARY, SIP), "primary")?;
     let _backup = Responder::start(&lab.backup, SocketAddrV4::new(BACKUP, SIP), "backup")?;
     let gatekeeper = Gatekeeper::start(&lab.backup, BACKUP)?;
+    let _own = Gatekeeper::start(&lab.primary, PRIMARY)?;
     let daemon = Daemon::start(&lab, &settings(&lab, paris()))?;
     daemon.run(&["target", "disable", "paris"])?;
     daemon.wait_serving("paris", "backup", SWITCH)?;

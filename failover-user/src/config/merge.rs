@@ -30,6 +30,7 @@ pub(super) fn probe(name: &str, own: &RawProbe, defaults: &RawProbe) -> Probe {
             ca: own.sip.ca.or(&defaults.sip.ca).value().cloned(),
             verify: own.sip.verify.or(&defaults.sip.verify).unwrap_or(built_in.tls.verify),
         },
+        ras: own.ras.or(&defaults.ras).unwrap_or(built_in.ras),
         mgcp_alive: own.mgcp_alive.or(&defaults.mgcp_alive).unwrap_or(built_in.mgcp_alive),
         megaco_alive: own.megaco_alive.or(&defaults.megaco_alive).unwrap_or(built_in.megaco_alive),
     }

@@ -6,7 +6,7 @@ use std::{fmt, net::IpAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 pub use super::{
     addresses::{Addresses, Family},
-    policy::{Command, Probe, StatusSet, Tls, Way},
+    policy::{Command, Probe, RasRequest, StatusSet, Tls, Way},
     prefix::Prefix,
     servers::Server,
 };
@@ -290,11 +290,6 @@ impl ServiceKind {
             Self::Mgcp => "mgcp",
             Self::Megaco => "megaco",
         }
-    }
-
-    /// Whether its servers can be asked how they are; the others go where these go.
-    pub const fn is_probed(self) -> bool {
-        !matches!(self, Self::Ras | Self::H225)
     }
 
     /// The registered port.

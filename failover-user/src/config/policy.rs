@@ -23,6 +23,8 @@ pub struct Probe {
     pub sip_alive: StatusSet,
     /// How TLS is spoken with `sips`.
     pub tls: Tls,
+    /// What is asked over RAS.
+    pub ras: RasRequest,
     /// MGCP response codes that count as alive.
     pub mgcp_alive: StatusSet,
     /// MEGACO error codes that count as alive; a reply without an error always does.
@@ -43,8 +45,29 @@ impl Default for Probe {
             way: Way::Protocol,
             sip_alive: StatusSet::sip(),
             tls: Tls::default(),
+            ras: RasRequest::default(),
             mgcp_alive: StatusSet::mgcp(),
             megaco_alive: StatusSet::megaco(),
+        }
+    }
+}
+
+/// What is asked over RAS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RasRequest {
+    /// LRQ for the alias by which GnuGk is probed.
+    #[default]
+    Lrq,
+    /// GRQ without a gatekeeper's identifier.
+    Grq,
+}
+
+impl RasRequest {
+    /// The word in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lrq => "lrq",
+            Self::Grq => "grq",
         }
     }
 }

@@ -4,11 +4,11 @@ use std::{path::PathBuf, time::Duration};
 
 use super::{
     error::{Problem, Problems},
-    model::StatusSet,
+    model::{RasRequest, StatusSet},
     raw::value,
     scalar::{self, Codes},
     section::{Said, Section, Word, Words, quoted},
-    words::{HOLD_DOWN, MEGACO, MGCP, PACE, PROBE, ROUTER, SIP, TARGET, TLS},
+    words::{H225, HOLD_DOWN, MEGACO, MGCP, PACE, PROBE, RAS, ROUTER, SIP, TARGET, TLS},
 };
 
 /// The most arguments of a program that probes.
@@ -17,6 +17,9 @@ const MOST_ARGUMENTS: usize = 64;
 const SIP_CODES: Codes = Codes { what: "SIP status", classes: b"123456" };
 const MGCP_CODES: Codes = Codes { what: "MGCP response code", classes: b"12458" };
 const MEGACO_CODES: Codes = Codes { what: "MEGACO error code", classes: b"45" };
+
+const RAS_REQUESTS: [(&str, RasRequest); 2] =
+    [(RasRequest::Lrq.name(), RasRequest::Lrq), (RasRequest::Grq.name(), RasRequest::Grq)];
 
 /// `[target.probe]`.
 #[derive(Default)]
@@ -31,6 +34,7 @@ pub(super) struct RawProbe {
     /// The program and its arguments; nothing: none.
     pub command: Said<Vec<String>>,
     pub sip: RawSip,
+    pub ras: Said<RasRequest>,
     pub mgcp_alive: Said<StatusSet>,
     pub megaco_alive: Said<StatusSet>,
 }
@@ -65,6 +69,10 @@ pub(super) fn read(word: &Word<'_>, problems: &mut Problems) -> Option<RawProbe>
     let (mgcp_alive, megaco_alive) =
         (codes("mgcp", &MGCP, &MGCP_CODES), codes("megaco", &MEGACO, &MEGACO_CODES));
     let sip = value(section.read("sip", problems, sip)).unwrap_or_default();
+    let ras =
+        value(section.read("ras", problems, |word, problems| request(word, &RAS, &RAS_REQUESTS, problems)));
+    section
+        .read("h225", problems, |word, problems| request(word, &H225, &[("status-enquiry", ())], problems));
     Some(RawProbe {
         interval,
         fast_interval,
@@ -75,6 +83,7 @@ pub(super) fn read(word: &Word<'_>, problems: &mut Problems) -> Option<RawProbe>
         connect,
         command,
         sip,
+        ras: ras.unwrap_or_default(),
         mgcp_alive,
         megaco_alive,
     })
@@ -120,6 +129,19 @@ fn alive(word: &Word<'_>, words: &Words, codes: &Codes, problems: &mut Problems)
     let table = word.table("a table such as { alive = [\"5xx\"] }", problems)?;
     let section = Section::open(table, word.span.clone(), words, &[&PROBE], problems);
     Some(section.read("alive", problems, |word, problems| scalar::statuses(word, codes, problems)))
+}
+
+/// A table of a protocol that has `request` alone.
+fn request<T: Copy>(
+    word: &Word<'_>,
+    words: &Words,
+    requests: &[(&str, T)],
+    problems: &mut Problems,
+) -> Option<Said<T>> {
+    let first = requests.first().map_or("", |(name, _)| name);
+    let table = word.table(&format!("a table such as {{ request = \"{first}\" }}"), problems)?;
+    let section = Section::open(table, word.span.clone(), words, &[&PROBE], problems);
+    Some(section.read("request", problems, |word, problems| word.choice(requests, &[], problems)))
 }
 
 fn sip(word: &Word<'_>, problems: &mut Problems) -> Option<RawSip> {

@@ -46,8 +46,8 @@ impl Target {
         std::iter::once(primary).chain(backups)
     }
 
-    /// The services that are probed, each with what of `each`, one for every service, belongs to it.
+    /// The services, all of which are probed, each with what of `each`, one for every service, belongs to it.
     pub fn probed<T>(&self, each: impl Iterator<Item = T>) -> impl Iterator<Item = (&Service, T)> {
-        self.services.iter().zip(each).filter(|(service, _)| service.kind.is_probed())
+        self.services.iter().zip(each)
     }
 }

@@ -74,24 +74,12 @@ pub(super) fn services(word: &Word<'_>, problems: &mut Problems) -> Option<Vec<S
             }
         }
     }
-    if complete && !found.iter().any(|service| service.get_ref().kind.is_probed()) {
-        let why = "nothing in `services` can be probed today: \"ras\" goes where \"sip\" goes";
-        let problem = Problem::new(word.span.clone(), why, "nothing tells whether the server lives");
-        problems.push(problem.help("name a service of SIP beside it: services = [\"sip\", \"ras\"]"));
-        return None;
-    }
     complete.then_some(found)
 }
 
 fn service(word: &Word<'_>, problems: &mut Problems) -> Option<Written> {
     let text = word.text("a service such as \"sip\" or \"sip/udp:5080\"", problems)?;
-    let written = read(text, word.span.clone(), problems)?;
-    if written.kind.is_probed() || written.kind == ServiceKind::Ras {
-        return Some(written);
-    }
-    let today = "leave this one out, and its packets pass untouched";
-    problems.push(Problem::not_yet(word.span.clone(), &format!("service {}", quoted(text)), today));
-    None
+    read(text, word.span.clone(), problems)
 }
 
 /// A backup's `ports`.

@@ -158,7 +158,6 @@ pub(super) fn warnings(targets: &[Placed]) -> Vec<String> {
         pace(who, target, &mut warnings);
         without_effect(who, target, &mut warnings);
         families::warnings(target, &mut warnings);
-        unprobed(who, target, &mut warnings);
         probing::warnings(who, target, &mut warnings);
         for backup in target.backups.iter().flatten() {
             let (Some(services), Some(ports)) = (&target.services, &backup.ports) else { continue };
@@ -213,18 +212,6 @@ fn pace(who: &str, target: &Placed, warnings: &mut Vec<String>) {
             show(probe.timeout),
             show(probe.interval),
         ));
-    }
-}
-
-/// A service whose own death nobody notices.
-fn unprobed(who: &str, target: &Placed, warnings: &mut Vec<String>) {
-    for service in target.services.iter().flatten().map(Spanned::get_ref) {
-        if !service.kind.is_probed() {
-            warnings.push(format!(
-                "target {who}: {service} cannot be probed yet. It goes to the backup when the other services do, and \
-                 if it alone dies, nobody notices."
-            ));
-        }
     }
 }
 

@@ -116,11 +116,10 @@ pub(super) const PROBE: Words = Words {
         "sip",
         "mgcp",
         "megaco",
+        "ras",
+        "h225",
     ],
-    later: &[
-        ("ras", "leave it out: RAS goes where the services go that are probed"),
-        ("h225", "leave it out: H.225.0 call signalling is not probed"),
-    ],
+    later: &[],
     foreign: &[],
 };
 
@@ -131,6 +130,14 @@ pub(super) const SIP: Words =
 /// `[target.probe.sip.tls]`.
 pub(super) const TLS: Words =
     Words { table: "`sip.tls`", known: &["server_name", "ca", "verify"], later: &[], foreign: &[] };
+
+/// `[target.probe.ras]`.
+pub(super) const RAS: Words =
+    Words { table: "the probe's `ras`", known: &["request"], later: &[], foreign: &[] };
+
+/// `[target.probe.h225]`.
+pub(super) const H225: Words =
+    Words { table: "the probe's `h225`", known: &["request"], later: &[], foreign: &[] };
 
 /// `[target.probe.mgcp]`.
 pub(super) const MGCP: Words =

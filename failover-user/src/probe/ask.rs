@@ -25,6 +25,11 @@ pub(super) trait Question: Send + Sync {
     /// Judges one message. Over UDP: one datagram, which may hold several.
     fn judge(&self, message: &[u8]) -> Verdict;
 
+    /// Whether each question is asked from another port, as a part of what nobody can guess.
+    fn has_fresh_port(&self) -> bool {
+        false
+    }
+
     /// What cuts a TCP stream into messages; none where the protocol is not spoken over TCP.
     fn framing(&self) -> Option<Box<dyn Framing>> {
         None

@@ -25,9 +25,11 @@
 mod ask;
 mod command;
 mod exempt;
+mod h225;
 mod megaco;
 mod mgcp;
 mod prober;
+mod ras;
 mod sip;
 mod tcp;
 mod tls;

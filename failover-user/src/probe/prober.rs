@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use super::{
     Exemption, Outcome, Subject,
     ask::{Ask, Question},
-    command, megaco, mgcp, sip, tcp, tls, udp,
+    command, h225, megaco, mgcp, ras, sip, tcp, tls, udp,
 };
 use crate::{
     config::model::{Service, ServiceKind, Transport, Way},
@@ -53,8 +53,7 @@ impl Prober {
         let (server, Service { kind, transport, .. }) = (*server, *service);
         let unguessable = question(&self.subject, self.requests);
         let question = match &unguessable {
-            Ok(Some(question)) => &**question,
-            Ok(None) => return Outcome::unable(format!("probing {} is not supported yet", kind.name())),
+            Ok(question) => &**question,
             Err(error) => return Outcome::unable(format!("cannot make an unguessable request: {error}")),
         };
         let ask = Ask { server, transport, timeout: policy.timeout, question };
@@ -72,11 +71,11 @@ impl Prober {
     }
 }
 
-/// The next question, with a token that nobody can guess; none where the protocol has no prober.
-fn question(subject: &Subject, cseq: u32) -> Result<Option<Box<dyn Question + '_>>, getrandom::Error> {
+/// The next question, with a token that nobody can guess.
+fn question(subject: &Subject, cseq: u32) -> Result<Box<dyn Question + '_>, getrandom::Error> {
     let Subject { server, service, policy } = subject;
     let (server, transport) = (*server, service.transport);
-    Ok(Some(match service.kind {
+    Ok(match service.kind {
         ServiceKind::Sip | ServiceKind::Sips => {
             let carrier = match (service.kind, transport) {
                 (ServiceKind::Sips, _) => Carrier::Tls,
@@ -96,8 +95,12 @@ fn question(subject: &Subject, cseq: u32) -> Result<Option<Box<dyn Question + '_
             let transaction = transaction(u32::MAX)?;
             Box::new(megaco::Megaco { transport, transaction, alive: &policy.megaco_alive })
         }
-        ServiceKind::Ras | ServiceKind::H225 => return Ok(None),
-    }))
+        ServiceKind::Ras => {
+            let number = transaction(u32::from(u16::MAX))? as u16;
+            Box::new(ras::Ras { request: policy.ras, number })
+        }
+        ServiceKind::H225 => Box::new(h225::H225 { call: transaction(h225::MOST_CALLS)? as u16 }),
+    })
 }
 
 /// From 1 to `most`, each as likely as any other, but for one part in billions.

@@ -1,4 +1,4 @@
-//! Probing over UDP: one connected socket, kept from probe to probe.
+//! Probing over UDP: one connected socket, kept from probe to probe, unless its port is a part of the token.
 //!
 //! The kernel hands a connected socket only datagrams from the server's address and port; everything else about a
 //! datagram is a stranger's word until it repeats the token. ICMP errors come up as errors of `recv` and `send`. They
@@ -53,6 +53,9 @@ enum Refusal {
 impl Io {
     /// One probe. Cancel safety: the socket stays, and what comes in for this probe is ignored by the next one.
     pub(super) async fn probe(&mut self, ask: &Ask<'_>, exemptions: &mpsc::Sender<Exemption>) -> Outcome {
+        if ask.question.has_fresh_port() {
+            self.close().await;
+        }
         let open = match self.open.take() {
             Some(open) => open,
             None => match Open::new(ask, exemptions).await {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use humantime::format_duration;
 use serde_json::{Value, json};
 
-use crate::config::model::{Probe, ServiceKind, Target, Tls, Transport, Way};
+use crate::config::model::{Probe, RasRequest, ServiceKind, Target, Tls, Transport, Way};
 
 /// What is asked of whom, how often, and what counts as life.
 pub(super) fn lines(target: &Target) -> Vec<(&'static str, String)> {
@@ -48,7 +48,7 @@ fn questions(target: &Target) -> String {
             Way::Connect if service.transport == Transport::Tcp => {
                 "a connection, and no question, to".to_owned()
             }
-            Way::Protocol | Way::Connect => question(service.kind).to_owned(),
+            Way::Protocol | Way::Connect => question(service.kind, target.probe.ras).to_owned(),
         };
         let name = service.to_string();
         match questions.iter_mut().find(|(same, _)| *same == question) {
@@ -60,13 +60,17 @@ fn questions(target: &Target) -> String {
     said.collect::<Vec<_>>().join(", ")
 }
 
-const fn question(kind: ServiceKind) -> &'static str {
+const fn question(kind: ServiceKind, ras: RasRequest) -> &'static str {
     match kind {
         ServiceKind::Sip => "SIP OPTIONS to",
         ServiceKind::Sips => "SIP OPTIONS under TLS to",
         ServiceKind::Mgcp => "MGCP AUEP to",
         ServiceKind::Megaco => "MEGACO AuditValue to",
-        ServiceKind::Ras | ServiceKind::H225 => "nothing to",
+        ServiceKind::Ras => match ras {
+            RasRequest::Lrq => "RAS LRQ to",
+            RasRequest::Grq => "RAS GRQ to",
+        },
+        ServiceKind::H225 => "Status Enquiry to",
     }
 }
 
@@ -93,6 +97,12 @@ fn alive(target: &Target) -> Vec<String> {
     }
     if is(&[ServiceKind::Megaco]) {
         alive.push(format!("MEGACO reply without an error, or with error {}", probe.megaco_alive));
+    }
+    if is(&[ServiceKind::Ras]) {
+        alive.push("RAS confirm, or reject for another reason than resourceUnavailable".to_owned());
+    }
+    if is(&[ServiceKind::H225]) {
+        alive.push("ReleaseComplete or Status".to_owned());
     }
     let other = match probe.way {
         Way::Command(_) => Some("exit code 0"),
@@ -123,6 +133,7 @@ pub(super) fn json(probe: &Probe) -> Value {
         "command": command,
         "sip_alive": probe.sip_alive.ranges,
         "sip_tls": { "server_name": probe.tls.server_name, "ca": probe.tls.ca, "verify": probe.tls.verify },
+        "ras_request": probe.ras.name(),
         "mgcp_alive": probe.mgcp_alive.ranges,
         "megaco_alive": probe.megaco_alive.ranges,
     })

@@ -1,7 +1,7 @@
 //! The ways in which servers are probed, what is odd about them, and what is wrong.
 
 use super::{BACKUP, ROUTER, TARGET, file, right, wrong::all};
-use crate::config::model::{Command, Probe, Target, Tls, Transport, Way};
+use crate::config::model::{Command, Probe, RasRequest, Target, Tls, Transport, Way};
 
 fn target(services: &str, probe: &str) -> Target {
     let text = file("", &format!("services = {services}"), &format!("[target.probe]\n{probe}"));
@@ -14,7 +14,7 @@ fn probe(words: &str) -> Probe {
 
 #[test]
 fn every_protocol_has_its_ports() {
-    let target = target("[\"sips\", \"mgcp\", \"megaco\", \"mgcp/udp:2727\"]", "");
+    let target = target("[\"sips\", \"mgcp\", \"megaco\", \"mgcp/udp:2727\", \"ras\", \"h225\"]", "");
     let services: Vec<_> =
         target.probed(0..).map(|(service, _)| (service.to_string(), service.port)).collect();
     let expected = [
@@ -23,6 +23,8 @@ fn every_protocol_has_its_ports() {
         ("megaco/udp", 2944),
         ("megaco/tcp", 2944),
         ("mgcp/udp:2727", 2727),
+        ("ras/udp", 1719),
+        ("h225/tcp", 1720),
     ];
     assert_eq!(services, expected.map(|(service, port)| (service.to_owned(), port)));
     assert_eq!(target.services[0].transport, Transport::Tcp);
@@ -39,6 +41,17 @@ fn codes_that_count() {
     assert_eq!(built_in.megaco_alive.to_string(), "400–599");
     let written = self::probe("sip.alive = [\"1xx\", \"2xx\", \"3xx\", \"4xx\", \"6xx\"]");
     assert_eq!(written.sip_alive, built_in.sip_alive);
+}
+
+#[test]
+fn gatekeepers_are_asked_one_thing_or_the_other() {
+    let of = |words| target("[\"ras\", \"h225\"]", words).probe.ras;
+    assert_eq!(of(""), RasRequest::Lrq);
+    assert_eq!(of("ras = { request = \"lrq\" }"), RasRequest::Lrq);
+    assert_eq!(of("ras.request = \"grq\"\nh225 = { request = \"status-enquiry\" }"), RasRequest::Grq);
+    let defaults = "[defaults.probe]\nras.request = \"grq\"\n";
+    let merged = right(&format!("{ROUTER}{defaults}{TARGET}{BACKUP}")).config.targets.remove(0).probe.ras;
+    assert_eq!(merged, RasRequest::Grq);
 }
 
 #[test]

@@ -3,9 +3,11 @@
 
 mod command;
 mod exempt;
+mod h225;
 mod ipv6;
 mod megaco;
 mod mgcp;
+mod ras;
 mod schedule;
 mod tcp;
 mod tls;

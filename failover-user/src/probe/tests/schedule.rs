@@ -80,14 +80,6 @@ async fn a_prober_ends_when_nobody_listens() {
     task.await.unwrap();
 }
 
-#[tokio::test]
-async fn what_cannot_be_probed_says_so() {
-    let mut subject = subject("127.0.0.1:1719".parse().unwrap(), Transport::Udp, LONG);
-    subject.service.kind = ServiceKind::Ras;
-    let outcome = Prober::new(subject, confirming()).probe().await;
-    assert_eq!(unable(outcome), "probing ras is not supported yet");
-}
-
 #[tokio::test(start_paused = true)]
 async fn waits_until_the_next_probe_or_until_somebody_asks() {
     let (ask, mut again) = mpsc::channel(4);
