@@ -22,6 +22,7 @@ mod start;
 mod status;
 mod suspicion;
 mod targets;
+mod transcript;
 
 use std::path::PathBuf;
 

@@ -12,8 +12,7 @@ use crate::topology::{BACKUP, Lab, PRIMARY};
 pub const PROBE: &str = r#"{ interval = "100ms", timeout = "100ms", fall = 3, rise = 3 }"#;
 
 /// The same, and back without delay: for tests that switch often.
-pub const QUICK_PROBE: &str =
-    r#"{ interval = "100ms", timeout = "100ms", fall = 3, rise = 3, hold_down = "200ms" }"#;
+pub const QUICK_PROBE: &str = r#"{ interval = "100ms", timeout = "100ms", fall = 3, rise = 3, hold_down = "200ms", flap = { half_life = "0s" } }"#;
 
 /// A configuration of one laboratory's daemon. Write it out with `to_string`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -56,7 +56,8 @@ pub fn error_json(error: &ConfigError) -> Value {
 pub fn worst_detection(probe: &Probe) -> Duration {
     let late = |interval: Duration| interval * 11 / 10;
     let each = late(probe.fast_interval).max(probe.timeout);
-    late(probe.interval) + probe.timeout + each * u32::from(probe.fall.get() - 1)
+    let counted = probe.timeout + each * u32::from(probe.fall.get() - 1);
+    late(probe.interval) + counted.max(probe.silence + each)
 }
 
 /// The shortest time from a server's first answer to `up`. Probes come up to a tenth earlier than their interval says.
@@ -267,6 +268,13 @@ fn target_json(target: &Target) -> Value {
             "fall": probe.fall,
             "rise": probe.rise,
             "hold_down_ms": millis(probe.hold_down),
+            "silence_ms": millis(probe.silence),
+            "warm_up_ms": millis(probe.warm_up),
+            "flap": {
+                "limit": probe.flap.limit,
+                "half_life_ms": millis(probe.flap.half_life),
+                "longest_ms": millis(probe.flap.longest),
+            },
             "sip_alive": probe.sip_alive.ranges,
         },
         "worst_detection_ms": millis(worst_detection(probe)),

@@ -23,6 +23,9 @@ pub(super) fn probe(own: &RawProbe, defaults: &RawProbe) -> Probe {
         fall: count(&own.fall, &defaults.fall),
         rise: count(&own.rise, &defaults.rise),
         hold_down: time(&own.hold_down, &defaults.hold_down, 10_000),
+        silence: time(&own.silence, &defaults.silence, 200),
+        warm_up: time(&own.warm_up, &defaults.warm_up, 2_000),
+        flap: own.flap.merged(&defaults.flap),
         sip_alive: own.sip_alive.or(&defaults.sip_alive).unwrap_or(StatusSet::default()),
     }
 }

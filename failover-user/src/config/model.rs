@@ -4,7 +4,7 @@
 
 use std::{
     fmt,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     num::{NonZeroU8, NonZeroU32},
     path::PathBuf,
     time::Duration,
@@ -40,6 +40,10 @@ pub struct Router {
     pub max_flows: NonZeroU32,
     /// Who forwards what is rewritten.
     pub forward: Forward,
+    /// Where metrics are served, if anywhere.
+    pub http_listen: Option<SocketAddr>,
+    /// What is run on every transition, if anything.
+    pub hook: Option<PathBuf>,
     /// Where envelopes of IPv4 come from, if not from the router's own address: /16 to /31.
     pub envelope_source: Option<Prefix>,
 }
@@ -266,7 +270,7 @@ pub enum Require {
 }
 
 /// How servers are probed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Probe {
     /// From one probe's start to the next one's.
     pub interval: Duration,
@@ -280,12 +284,36 @@ pub struct Probe {
     pub rise: NonZeroU8,
     /// The least time in `recovering`; it never delays going down.
     pub hold_down: Duration,
+    /// How long nothing at all must be heard before silence alone means `down`.
+    pub silence: Duration,
+    /// How long what never answered is not called down, after a start.
+    pub warm_up: Duration,
+    /// How a server that comes and goes is kept away.
+    pub flap: Flap,
     /// SIP status codes that count as alive.
     pub sip_alive: StatusSet,
 }
 
+/// Flap damping: each time that a service goes down counts 1, which decays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Flap {
+    /// What is above it is held back.
+    pub limit: NonZeroU8,
+    /// In which the count becomes half of itself; zero: nothing is ever held back.
+    pub half_life: Duration,
+    /// Nothing is held back for longer.
+    pub longest: Duration,
+}
+
+impl Default for Flap {
+    fn default() -> Self {
+        let limit = NonZeroU8::MIN.saturating_add(1);
+        Self { limit, half_life: Duration::from_mins(1), longest: Duration::from_mins(5) }
+    }
+}
+
 /// A set of SIP status codes, 100 to 699.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StatusSet {
     /// Inclusive ranges.
     pub ranges: Vec<(u16, u16)>,

@@ -1,7 +1,13 @@
 //! The file's tables, word by word: what is written, of the right type, and where. Nothing is merged or compared
 //! here; every word of the design is known here, also those whose feature is not built.
 
-use std::{collections::HashMap, net::IpAddr, ops::Range, path::PathBuf, time::Duration};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    ops::Range,
+    path::PathBuf,
+    time::Duration,
+};
 
 use toml::{
     Spanned,
@@ -11,6 +17,7 @@ use toml::{
 use super::{
     envelopes,
     error::{Problem, Problems},
+    flap::{self, RawFlap},
     model::{
         Affinity, AllDown, Failback, Forward, Interface, Mode, Prefix, Require, Service, StatusSet, Steer,
     },
@@ -18,8 +25,8 @@ use super::{
     section::{Said, Section, Word, quoted},
     service::{self, PortOverride},
     words::{
-        BACKUP, DEFAULTS, DRAIN, HOLD_DOWN, INTERFACE, MAX_FLOWS, PACE, PROBE, RESERVED, ROOT, ROUTER, SIP,
-        TARGET,
+        BACKUP, DEFAULTS, DRAIN, HOLD_DOWN, INTERFACE, MAX_FLOWS, PACE, PROBE, RESERVED, ROOT, ROUTER,
+        SILENCE, SIP, TARGET,
     },
 };
 
@@ -44,6 +51,8 @@ pub(super) struct RawRouter {
     pub max_flows: Said<u32>,
     pub forward: Said<Forward>,
     pub envelope_source: Said<Prefix>,
+    pub http_listen: Said<SocketAddr>,
+    pub hook: Said<PathBuf>,
 }
 
 /// `[[target]]` or `[defaults]`. Words with one possible value today were checked, and are not kept.
@@ -86,6 +95,9 @@ pub(super) struct RawProbe {
     pub fall: Said<u32>,
     pub rise: Said<u32>,
     pub hold_down: Said<Duration>,
+    pub silence: Said<Duration>,
+    pub warm_up: Said<Duration>,
+    pub flap: RawFlap,
     pub sip_alive: Said<StatusSet>,
 }
 
@@ -155,6 +167,8 @@ fn router(word: &Word<'_>, problems: &mut Problems) -> RawRouter {
         max_flows: section.read("max_flows", problems, |word, problems| word.integer(MAX_FLOWS, problems)),
         forward: section.read("forward", problems, |word, problems| word.choice(&forward, &[], problems)),
         envelope_source: section.read("envelope_source", problems, envelopes::source),
+        http_listen: section.read("http_listen", problems, scalar::listener),
+        hook: section.read("hook", problems, scalar::path),
         span: section.span,
     }
 }
@@ -307,10 +321,23 @@ fn probe(word: &Word<'_>, problems: &mut Problems) -> Option<RawProbe> {
         |name, range| section.read(name, problems, |word, problems| scalar::duration(word, &range, problems));
     let (interval, fast_interval) = (pace("interval", PACE), pace("fast_interval", PACE));
     let (timeout, hold_down) = (pace("timeout", PACE), pace("hold_down", HOLD_DOWN));
+    let (silence, warm_up) = (pace("silence", SILENCE), pace("warm_up", HOLD_DOWN));
     let mut count = |name| section.read(name, problems, |word, problems| word.integer(1..=255, problems));
     let (fall, rise) = (count("fall"), count("rise"));
     let sip_alive = value(section.read("sip", problems, sip)).unwrap_or_default();
-    Some(RawProbe { interval, fast_interval, timeout, fall, rise, hold_down, sip_alive })
+    let flap = value(section.read("flap", problems, flap::read)).unwrap_or_default();
+    Some(RawProbe {
+        interval,
+        fast_interval,
+        timeout,
+        fall,
+        rise,
+        hold_down,
+        silence,
+        warm_up,
+        flap,
+        sip_alive,
+    })
 }
 
 fn sip(word: &Word<'_>, problems: &mut Problems) -> Option<Said<StatusSet>> {

@@ -19,9 +19,11 @@
 //! Errors are [`Problem`] with a 4xx or 5xx status.
 
 mod observe;
+mod transcript;
 
 pub use observe::{Observation, Observe, Seen, reason};
 use serde::{Deserialize, Serialize};
+pub use transcript::{Exchange, Exchanged, Transcript};
 
 use crate::health::Health;
 
@@ -195,6 +197,9 @@ pub struct TargetDetail {
     pub services: Vec<String>,
     /// The last events about this target, oldest first.
     pub events: Vec<Event>,
+    /// The last probes of each of its servers, in the order of [`TargetStatus::probes`]; none while the daemon is dead.
+    #[serde(default)]
+    pub transcripts: Vec<Transcript>,
 }
 
 /// Body of `POST /v1/targets/NAME/admin`.

@@ -7,7 +7,7 @@ use tokio::{
     task::AbortHandle,
 };
 
-use super::lived::Lived;
+use super::{lived::Lived, transcript::Transcript};
 use crate::{
     config::model::{Server, Target},
     health::{Health, combine::Part},
@@ -39,6 +39,9 @@ pub struct Prober {
     pub rtt: Option<Duration>,
     /// The last outcome, in words.
     pub said: Option<String>,
+    /// What it asked lately, and what came back.
+    pub transcript: Transcript,
+    pending: Option<String>,
     failures: u32,
     fall: u8,
 }
@@ -130,7 +133,18 @@ impl Fleet {
         let task = tokio::spawn(run).abort_handle();
         let part = Part { health: Health::Unknown, ever_alive: self.lived.knows(&name(&subject)) };
         let fall = subject.policy.fall.get();
-        let prober = Prober { subject, again, task, part, rtt: None, said: None, failures: 0, fall };
+        let prober = Prober {
+            subject,
+            again,
+            task,
+            part,
+            rtt: None,
+            said: None,
+            transcript: Transcript::default(),
+            pending: None,
+            failures: 0,
+            fall,
+        };
         self.probers.insert(id, prober);
         id
     }
@@ -144,13 +158,12 @@ impl Fleet {
         prober.part = Part { health: report.health, ever_alive: report.ever_alive || prober.part.ever_alive };
         prober.failures = report.failures;
         prober.fall = report.fall;
-        match report.outcome {
-            Outcome::Alive { rtt, said } => {
-                prober.rtt = Some(rtt);
-                prober.said = Some(said);
-            }
-            Outcome::Failed { said } | Outcome::Unable { said } => prober.said = Some(said),
+        prober.pending = report.pending;
+        if let Outcome::Alive { rtt, .. } = report.outcome {
+            prober.rtt = Some(rtt);
         }
+        prober.said = Some(report.outcome.said().to_owned());
+        prober.transcript.note(report.at, report.question, report.outcome);
         true
     }
 
@@ -218,7 +231,10 @@ impl Prober {
         let Subject { service, server, .. } = &self.subject;
         let at = if tells_where { format!(" at {server}") } else { String::new() };
         match self.failures {
-            0 => format!("{service}{at}: {said}"),
+            0 => match &self.pending {
+                Some(pending) => format!("{service}{at}: {said}, {pending}"),
+                None => format!("{service}{at}: {said}"),
+            },
             failures => {
                 let failures = failures.min(u32::from(self.fall));
                 format!("{service}{at}: {said}, {failures} of {}", self.fall)

@@ -1,17 +1,17 @@
 //! Commands, and what they are answered with.
 
-use std::{process, time::Duration};
+use std::{net::SocketAddr, process, time::Duration};
 
 use tokio::time::timeout;
 
-use super::core::Core;
+use super::{core::Core, fleet::Prober};
 use crate::{
-    config::model::{Mode, Target},
+    config::model::{Mode, Service, Target},
     control::{
         journal::timestamp,
         message::{
             BackupStatus, FlowTable, InterfaceStatus, ProbeStatus, Problem, RouterStatus, SCHEMA, Status,
-            TargetDetail, TargetStatus,
+            TargetDetail, TargetStatus, Transcript,
         },
         server::{Command, Reply},
     },
@@ -120,22 +120,40 @@ impl Core {
     }
 
     fn probes(&self, target: &Target, index: usize) -> Vec<ProbeStatus> {
+        self.asked(target, index, |service, server, at, prober| ProbeStatus {
+            service: service.to_string(),
+            server: server.to_owned(),
+            address: at.to_string(),
+            health: prober.map(|p| p.part.health).unwrap_or_default(),
+            rtt_us: micros(prober.and_then(|p| p.rtt)),
+            last: prober.and_then(|p| p.said.clone()),
+        })
+    }
+
+    fn transcripts(&self, target: &Target, index: usize) -> Vec<Transcript> {
+        self.asked(target, index, |service, server, at, prober| Transcript {
+            service: service.to_string(),
+            server: server.to_owned(),
+            address: at.to_string(),
+            exchanges: prober.map(|prober| prober.transcript.exchanges()).unwrap_or_default(),
+        })
+    }
+
+    /// What is told of each probed service of each of the target's servers, the primary first.
+    fn asked<T>(
+        &self,
+        target: &Target,
+        index: usize,
+        tell: impl Fn(&Service, &str, SocketAddr, Option<&Prober>) -> T,
+    ) -> Vec<T> {
         let Some(state) = self.targets.get(index) else { return Vec::new() };
         let mut list = Vec::new();
         for (n, server) in target.servers().enumerate() {
             for post in state.crew.of(n) {
                 let asked = target.probed(server.at(post.address)).zip(&post.probers);
-                list.extend(asked.map(|((service, at), id)| {
-                    let prober = self.fleet.get(*id);
-                    ProbeStatus {
-                        service: service.to_string(),
-                        server: server.name.to_owned(),
-                        address: at.to_string(),
-                        health: prober.map(|p| p.part.health).unwrap_or_default(),
-                        rtt_us: micros(prober.and_then(|p| p.rtt)),
-                        last: prober.and_then(|p| p.said.clone()),
-                    }
-                }));
+                list.extend(
+                    asked.map(|((service, at), id)| tell(service, server.name, at, self.fleet.get(*id))),
+                );
             }
         }
         list
@@ -151,6 +169,7 @@ impl Core {
             addresses: target.addresses.iter().map(|address| address.to_string()).collect(),
             services: target.services.iter().map(ToString::to_string).collect(),
             events: self.journal.about(name, EVENTS),
+            transcripts: self.transcripts(target, index),
         })
     }
 

@@ -10,18 +10,19 @@
 //! Invariants:
 //! - No packet leaves a probe socket before the data plane has confirmed that it will not touch the answers
 //!   ([`Exemption`]): a `dedicated` backup's answers would otherwise be rewritten, and never match the socket.
-//! - Only an answer on the connected socket that repeats the *current* probe's random branch and Call-ID counts.
-//!   An answer to an earlier probe does not: a server that answers each probe later than the timeout has failed each
-//!   of them, however steadily its answers come in.
+//! - Only an answer on the connected socket counts that repeats the random branch and Call-ID of a probe which is younger
+//!   than the policy's timeout: a server that answers each probe later than that has failed each of them, however steadily
+//!   its answers come in.
 //! - What a probe socket sends is marked, so that the data plane leaves it alone where it leaves the router.
 //! - What a stranger can forge (datagrams, ICMP errors) neither fails a probe, nor makes it succeed, nor keeps a
 //!   CPU busy.
-//! - A probe ends within its policy's timeout from its first packet on.
+//! - A probe ends within its policy's timeout from its first packet on, and usually much sooner ([`Machine::patience`]).
 //!
 //! Nothing here waits for anything but its channels and its own socket. Whoever drains `reports` and answers
 //! `exemptions` must not itself wait for a prober: that would be a deadlock.
 
 mod exempt;
+mod icmp;
 mod sip;
 mod tcp;
 mod udp;
@@ -42,6 +43,7 @@ use crate::{
     health::{
         Health,
         machine::{Machine, Observation, Transition},
+        rtt,
     },
     proto::sip::Token,
 };
@@ -74,7 +76,13 @@ pub enum Outcome {
     },
     /// Anything else.
     Failed {
-        /// What happened, in words: `no answer in 300ms`, `503 Service Unavailable`, `connection refused`.
+        /// What happened, in words: `no answer in 300ms`.
+        said: String,
+    },
+    /// A clear no, which is not silence: an answer that does not count, a refused or reset connection, an ICMP error that
+    /// quotes the question.
+    Refused {
+        /// What happened, in words: `503 Service Unavailable`, `connection refused`.
         said: String,
     },
     /// This machine could not ask (no descriptors, no ports, its own firewall, …): that says nothing about the server,
@@ -95,10 +103,20 @@ impl Outcome {
         if is_own_fault(error) { Self::Unable { said } } else { Self::Failed { said } }
     }
 
+    /// In words.
+    pub fn said(&self) -> &str {
+        let (Self::Alive { said, .. }
+        | Self::Failed { said }
+        | Self::Refused { said }
+        | Self::Unable { said }) = self;
+        said
+    }
+
     const fn observation(&self) -> Option<Observation> {
         match self {
             Self::Alive { .. } => Some(Observation::Alive),
-            Self::Failed { .. } => Some(Observation::Failed),
+            Self::Failed { .. } => Some(Observation::Silent),
+            Self::Refused { .. } => Some(Observation::Refused),
             Self::Unable { .. } => None,
         }
     }
@@ -111,6 +129,8 @@ pub struct Report {
     pub id: u32,
     /// When the outcome was known.
     pub at: Instant,
+    /// What was asked, in words: `OPTIONS sip:192.0.2.10:5060, CSeq 7`.
+    pub question: String,
     /// How the probe ended.
     pub outcome: Outcome,
     /// The service's health, this outcome included.
@@ -123,22 +143,32 @@ pub struct Report {
     pub failures: u32,
     /// The policy's threshold.
     pub fall: u8,
+    /// What the outcome is not enough for, in words.
+    pub pending: Option<String>,
 }
 
 impl Report {
-    /// Has the machine take in an outcome that is known now.
-    fn of(id: u32, outcome: Outcome, machine: &mut Machine, fall: u8) -> Self {
+    /// Has the machine take in an outcome, known now, of a question that was asked at `asked`.
+    fn of(prober: &Prober, outcome: Outcome, machine: &mut Machine, asked: Instant) -> Self {
         let at = tokio::time::Instant::now().into_std();
-        let transition = outcome.observation().and_then(|observation| machine.observe(observation, at));
+        let asked = match outcome {
+            // It may have been an earlier question.
+            Outcome::Alive { rtt, .. } => at.checked_sub(rtt).unwrap_or(asked),
+            _ => asked,
+        };
+        let transition =
+            outcome.observation().and_then(|observation| machine.observe(observation, asked, at));
         Self {
-            id,
+            id: prober.id,
             at,
+            question: prober.question.clone(),
             outcome,
             health: machine.health(),
             ever_alive: machine.ever_alive(),
             transition,
             failures: machine.failures(),
-            fall,
+            fall: prober.subject.policy.fall.get(),
+            pending: pending(machine, at),
         }
     }
 }
@@ -161,10 +191,9 @@ pub async fn run(
     mut again: mpsc::Receiver<oneshot::Sender<()>>,
     reports: mpsc::Sender<Report>,
 ) {
-    let mut machine = Machine::new(&subject.policy);
-    let fall = subject.policy.fall.get();
+    let mut machine = Machine::new(&subject.policy, least_patience(subject.service.transport));
     let first = subject.policy.interval.min(LONGEST_FIRST_DELAY).mul_f64(fraction(random_u32()));
-    let mut prober = Prober::new(subject, exemptions);
+    let mut prober = Prober::new(id, subject, exemptions);
     let mut next = tokio::time::Instant::now() + first;
     let mut earliest = tokio::time::Instant::now();
     loop {
@@ -173,7 +202,12 @@ pub async fn run(
             () = reports.closed() => return,
         };
         let started = tokio::time::Instant::now();
-        let report = Report::of(id, prober.probe().await, &mut machine, fall);
+        prober.wait = match prober.subject.service.transport {
+            Transport::Udp => machine.pace(),
+            Transport::Tcp => machine.patience(),
+        };
+        let outcome = prober.probe().await;
+        let report = Report::of(&prober, outcome, &mut machine, started.into_std());
         if reports.send(report).await.is_err() {
             return;
         }
@@ -223,7 +257,12 @@ fn random_u32() -> u32 {
 
 /// One service's prober: what it keeps from one probe to the next.
 struct Prober {
+    id: u32,
     subject: Subject,
+    /// How long the next answer is waited for.
+    wait: Duration,
+    /// The last question, in words.
+    question: String,
     exemptions: mpsc::Sender<Exemption>,
     /// Sent so far; the last CSeq.
     requests: u32,
@@ -232,8 +271,17 @@ struct Prober {
 }
 
 impl Prober {
-    fn new(subject: Subject, exemptions: mpsc::Sender<Exemption>) -> Self {
-        Self { subject, exemptions, requests: 0, udp: udp::Io::default(), tcp: tcp::Io::default() }
+    fn new(id: u32, subject: Subject, exemptions: mpsc::Sender<Exemption>) -> Self {
+        Self {
+            id,
+            wait: subject.policy.timeout,
+            question: String::new(),
+            subject,
+            exemptions,
+            requests: 0,
+            udp: udp::Io::default(),
+            tcp: tcp::Io::default(),
+        }
     }
 
     async fn probe(&mut self) -> Outcome {
@@ -252,12 +300,36 @@ impl Prober {
             token: Token::from_random(&random),
             cseq: self.requests,
             policy: &self.subject.policy,
+            wait: self.wait,
         };
+        self.question = ask.words();
         match transport {
             Transport::Udp => self.udp.probe(&ask, &self.exemptions).await,
             Transport::Tcp => self.tcp.probe(&ask, &self.exemptions).await,
         }
     }
+}
+
+/// The least time that an answer is waited for. Over TCP a lost segment comes again after 200 ms at the soonest (Linux), and
+/// that is no death.
+const fn least_patience(transport: Transport) -> Duration {
+    match transport {
+        Transport::Udp => rtt::FLOOR,
+        Transport::Tcp => Duration::from_millis(250),
+    }
+}
+
+/// What a server that answers again has to wait for.
+fn pending(machine: &Machine, now: Instant) -> Option<String> {
+    if machine.health() != Health::Recovering {
+        return None;
+    }
+    let held = humantime::format_duration(Duration::from_secs(machine.held(now).as_secs())).to_string();
+    Some(match (machine.held(now).as_secs(), machine.is_damped(now)) {
+        (0, _) => "not up before it has answered more often".to_owned(),
+        (_, true) => format!("not up before {held}: it comes and goes"),
+        (_, false) => format!("not up before {held}"),
+    })
 }
 
 /// Whether an error of a socket call is about this machine's means or rules, and not about the way to the server.

@@ -1,6 +1,6 @@
 //! What is asked over SIP, and what an answer is worth.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use crate::{
     config::model::{Probe, Transport},
@@ -17,6 +17,8 @@ pub(super) struct Ask<'a> {
     pub(super) token: Token,
     pub(super) cseq: u32,
     pub(super) policy: &'a Probe,
+    /// How long the answer is waited for, at most the policy's time-out.
+    pub(super) wait: Duration,
 }
 
 /// What one message is worth.
@@ -41,9 +43,14 @@ impl Ask<'_> {
 
     /// Judges one message.
     pub(super) fn judge(&self, bytes: &[u8]) -> Verdict {
+        self.judge_by(&self.token, bytes)
+    }
+
+    /// Judges one message as an answer to the question that had `token`.
+    pub(super) fn judge_by(&self, token: &Token, bytes: &[u8]) -> Verdict {
         let Ok(message) = Message::parse(bytes) else { return Verdict::NotOurs };
         let StartLine::Response { status, reason } = message.start_line() else { return Verdict::NotOurs };
-        if !self.is_answered_by(&message) {
+        if !is_answered_by(token, &message) {
             return Verdict::NotOurs;
         }
         let said = said(status, reason);
@@ -54,21 +61,27 @@ impl Ask<'_> {
         }
     }
 
-    fn is_answered_by(&self, message: &Message<'_>) -> bool {
-        let branch = message.top_via().ok().and_then(|via| via.branch());
-        branch == Some(self.token.branch.as_bytes())
-            && message.call_id() == Ok(self.token.call_id.as_bytes())
-            && message.body().is_ok()
+    /// The question, in words.
+    pub(super) fn words(&self) -> String {
+        format!("OPTIONS sip:{}, CSeq {}", self.server, self.cseq)
     }
 
     /// What is said when time is up. `heard` is what came in meanwhile and did not decide.
     pub(super) fn no_answer(&self, heard: Option<&str>) -> String {
-        let timeout = humantime::format_duration(self.policy.timeout);
+        let whole = Duration::from_millis(u64::try_from(self.wait.as_millis()).unwrap_or(u64::MAX));
+        let timeout = humantime::format_duration(whole);
         match heard {
             Some(heard) => format!("no answer in {timeout} ({heard})"),
             None => format!("no answer in {timeout}"),
         }
     }
+}
+
+fn is_answered_by(token: &Token, message: &Message<'_>) -> bool {
+    let branch = message.top_via().ok().and_then(|via| via.branch());
+    branch == Some(token.branch.as_bytes())
+        && message.call_id() == Ok(token.call_id.as_bytes())
+        && message.body().is_ok()
 }
 
 /// `200 OK`. Whatever could move a cursor or break a line is left out.

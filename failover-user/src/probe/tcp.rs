@@ -60,9 +60,9 @@ impl Io {
         let started = Instant::now();
         let mut heard = None;
         let exchange = exchange(socket, ask, local, &mut heard);
-        match tokio::time::timeout_at(started + ask.policy.timeout, exchange).await {
+        match tokio::time::timeout_at(started + ask.wait, exchange).await {
             Ok(Ok(said)) => Outcome::Alive { rtt: started.elapsed(), said },
-            Ok(Err(said)) => Outcome::Failed { said },
+            Ok(Err(said)) => Outcome::Refused { said },
             Err(_) => Outcome::Failed { said: ask.no_answer(heard.as_deref()) },
         }
     }

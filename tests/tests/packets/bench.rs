@@ -74,6 +74,8 @@ impl Bench {
             bpffs_dir: pins.clone(),
             max_flows: 4096,
             forward: Forward::Xdp,
+            http_listen: None,
+            hook: None,
             envelope_source: source,
             targets: &targets,
         };
@@ -86,6 +88,8 @@ impl Bench {
             bpffs_dir: pins.clone(),
             max_flows: std::num::NonZeroU32::MIN,
             forward: Forward::Xdp,
+            http_listen: None,
+            hook: None,
             envelope_source: source,
         };
         let twin = Twin::open(&Config { router, targets: targets.clone() })?;

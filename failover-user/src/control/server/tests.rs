@@ -168,7 +168,15 @@ fn status() -> Status {
 fn detail() -> TargetDetail {
     let (address, services) = ("192.0.2.10".to_owned(), vec!["sip/udp".to_owned()]);
     let addresses = vec![address.clone(), "2001:db8::10".to_owned()];
-    TargetDetail { schema: SCHEMA, target: paris(), address, addresses, services, events: vec![] }
+    TargetDetail {
+        schema: SCHEMA,
+        target: paris(),
+        address,
+        addresses,
+        services,
+        events: vec![],
+        transcripts: vec![],
+    }
 }
 
 fn counts() -> Stats {

@@ -10,7 +10,10 @@ mod udp;
 use std::num::NonZeroU8;
 
 use super::*;
-use crate::{config::model::StatusSet, proto::sip::Message};
+use crate::{
+    config::model::{Flap, StatusSet},
+    proto::sip::Message,
+};
 
 /// Where the outcome is that time runs out.
 const SHORT: Duration = Duration::from_millis(250);
@@ -27,6 +30,9 @@ fn policy(timeout: Duration) -> Probe {
         fall: NonZeroU8::new(2).unwrap(),
         rise: NonZeroU8::new(1).unwrap(),
         hold_down: Duration::ZERO,
+        silence: Duration::ZERO,
+        warm_up: Duration::ZERO,
+        flap: Flap::default(),
         sip_alive: StatusSet::default(),
     }
 }
@@ -49,7 +55,7 @@ fn confirming() -> mpsc::Sender<Exemption> {
 
 /// A prober whose exemptions are confirmed.
 fn plain_prober(server: SocketAddr, transport: Transport, timeout: Duration) -> Prober {
-    Prober::new(subject(server, transport, timeout), confirming())
+    Prober::new(1, subject(server, transport, timeout), confirming())
 }
 
 /// The answer that a server makes of `request`: its Vias, Call-ID and all are copied.
@@ -90,10 +96,18 @@ fn alive(outcome: Outcome) -> String {
     }
 }
 
-/// What made a probe fail.
+/// How a probe failed in silence.
 fn failed(outcome: Outcome) -> String {
     match outcome {
         Outcome::Failed { said } => said,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The clear no that a probe got.
+fn refused(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Refused { said } => said,
         other => panic!("{other:?}"),
     }
 }
