@@ -35,6 +35,8 @@ pub struct Settings {
     pub kernel_forwards: bool,
     /// `[router] envelope_source`.
     pub envelope_source: Option<&'static str>,
+    /// More lines of `[router]`.
+    pub router: String,
     /// `[defaults] probe`, a TOML value.
     pub probe: String,
     /// In the order of the file.
@@ -164,6 +166,7 @@ impl Settings {
             max_flows: None,
             kernel_forwards: false,
             envelope_source: None,
+            router: String::new(),
             probe: PROBE.to_owned(),
             targets: Vec::new(),
         }
@@ -215,7 +218,7 @@ impl std::fmt::Display for Settings {
         if let Some(prefix) = self.envelope_source {
             writeln!(f, "envelope_source = {prefix:?}")?;
         }
-        writeln!(f, "\n[defaults]\nprobe = {}", self.probe)?;
+        writeln!(f, "{}\n[defaults]\nprobe = {}", self.router, self.probe)?;
         for target in &self.targets {
             f.write_str(&target.to_toml())?;
         }

@@ -11,7 +11,7 @@
 //! | `POST /v1/targets/NAME/probe` | | [`TargetDetail`] after one fresh probe of each of its servers |
 //! | `GET /v1/stats?by=BY` | | [`Stats`], told apart [`By`] something more where that is asked for |
 //! | `POST /v1/observe` | [`Observe`] | [`Observation`]s, a line each, without end; the packets of before are not among them |
-//! | `GET /v1/events?follow=BOOL&last=N` | | The last `N` [`Event`]s (or all), a line each; with `follow`, without end |
+//! | `GET /v1/events?follow=BOOL&last=N&since=TIME` | | The last `N` [`Event`]s (or all), of those since then, a line each; with `follow`, without end |
 //! | `POST /v1/interfaces/NAME?mode=MODE` | | [`InterfaceStatus`] |
 //! | `DELETE /v1/interfaces/NAME` | | [`InterfaceStatus`] |
 //! | `POST /v1/reload` | | [`Reloaded`] |

@@ -10,7 +10,7 @@ use tokio::{
 use super::{lived::Lived, transcript::Transcript};
 use crate::{
     config::model::{Server, Target},
-    health::{Health, combine::Part},
+    health::{Health, combine::Part, machine::Why},
     probe::{self, Exemption, Outcome, Report, Subject},
 };
 
@@ -30,7 +30,7 @@ pub struct Fleet {
 
 /// One prober, and its last words.
 pub struct Prober {
-    subject: Subject,
+    pub(super) subject: Subject,
     again: mpsc::Sender<oneshot::Sender<()>>,
     task: AbortHandle,
     /// What its machine knows.
@@ -42,6 +42,8 @@ pub struct Prober {
     /// What it asked lately, and what came back.
     pub transcript: Transcript,
     pending: Option<String>,
+    /// Of the last change of health.
+    why: Option<Why>,
     failures: u32,
     fall: u8,
 }
@@ -142,6 +144,7 @@ impl Fleet {
             said: None,
             transcript: Transcript::default(),
             pending: None,
+            why: None,
             failures: 0,
             fall,
         };
@@ -159,6 +162,7 @@ impl Fleet {
         prober.failures = report.failures;
         prober.fall = report.fall;
         prober.pending = report.pending;
+        prober.why = report.transition.map(|change| change.why).or(prober.why);
         if let Outcome::Alive { rtt, .. } = report.outcome {
             prober.rtt = Some(rtt);
         }
@@ -191,9 +195,18 @@ impl Fleet {
     /// What the worst of those at `posts` said that have a say: `sip/udp: no answer in 100ms, 3 of 3`. With more
     /// than one post it tells where: `sip/udp at [2001:db8::10]:5060: …`.
     pub fn said(&self, posts: &[Post]) -> String {
-        let probers = everyone(posts).filter_map(|id| self.get(id));
-        let worst = probers.max_by_key(|prober| (prober.part.ever_alive, prober.failures));
+        let worst = self.worst(posts);
         worst.map_or_else(|| "not probed yet".to_owned(), |prober| prober.words(posts.len() > 1))
+    }
+
+    /// Why its health last changed, in a word.
+    pub fn why(&self, posts: &[Post]) -> &'static str {
+        self.worst(posts).and_then(|prober| prober.why).map_or("unknown", Why::name)
+    }
+
+    fn worst(&self, posts: &[Post]) -> Option<&Prober> {
+        let probers = everyone(posts).filter_map(|id| self.get(id));
+        probers.max_by_key(|prober| (prober.part.ever_alive, prober.failures))
     }
 
     /// Asks `ids` for a probe at once; each receiver ends when that probe is done.

@@ -36,6 +36,7 @@ impl Core {
                 let stats = self.dataplane.stats(&self.config.targets, by);
                 drop(reply.send(stats.map_err(|error| problem(&error))));
             }
+            Command::Metrics { first, reply } => drop(reply.send(self.metrics(first))),
             Command::Observe { wish, reply } => self.observe(wish, reply),
             Command::Attach { name, mode, reply } => drop(reply.send(self.attach(&name, mode))),
             Command::Detach { name, reply } => drop(reply.send(self.detach(&name))),
@@ -44,24 +45,23 @@ impl Core {
     }
 
     fn status(&self) -> Result<Status, Problem> {
-        let interfaces = self.config.router.interfaces.iter().map(|i| self.interface(&i.name)).collect();
         let targets =
             (0..self.targets.len()).map(|index| self.target_status(index)).collect::<Result<_, _>>()?;
-        Ok(Status {
-            schema: SCHEMA,
-            router: RouterStatus {
-                pid: Some(process::id()),
-                uptime_s: Some(self.started.elapsed().as_secs_f64()),
-                stale: false,
-                interfaces,
-                flows: self.remembered.as_ref().map(|found| &found.flows).map(|flows| FlowTable {
-                    answered: flows.answered,
-                    calls: flows.answered_calls,
-                    room: flows.room,
-                }),
-            },
-            targets,
-        })
+        Ok(Status { schema: SCHEMA, router: self.router_status(), targets })
+    }
+
+    pub(super) fn router_status(&self) -> RouterStatus {
+        RouterStatus {
+            pid: Some(process::id()),
+            uptime_s: Some(self.started.elapsed().as_secs_f64()),
+            stale: false,
+            interfaces: self.config.router.interfaces.iter().map(|i| self.interface(&i.name)).collect(),
+            flows: self.remembered.as_ref().map(|found| &found.flows).map(|flows| FlowTable {
+                answered: flows.answered,
+                calls: flows.answered_calls,
+                room: flows.room,
+            }),
+        }
     }
 
     fn interface(&self, name: &str) -> InterfaceStatus {

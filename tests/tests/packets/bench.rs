@@ -74,8 +74,6 @@ impl Bench {
             bpffs_dir: pins.clone(),
             max_flows: 4096,
             forward: Forward::Xdp,
-            http_listen: None,
-            hook: None,
             envelope_source: source,
             targets: &targets,
         };
