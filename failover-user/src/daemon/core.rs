@@ -220,12 +220,17 @@ impl Core {
         self.tally.probe(prober.subject.service, &report.outcome);
         // Said once, for as long as nothing else is.
         let unable = unable.filter(|said| prober.said.as_ref() != Some(said));
+        let learnt = report.ever_alive && !prober.part.ever_alive;
+        self.tally.late(report.late);
         self.fleet.note(report);
         if let Some(said) = unable {
             self.warn(format!("a probe could not be sent, which says nothing about its server: {said}"));
         }
-        for index in self.fleet.served_by(id) {
-            self.refresh(index, if changed { Cause::Health } else { Cause::Nothing });
+        // Most reports say what is known: with thousands of targets, deciding anew each time would be most of the work.
+        if changed || learnt {
+            for index in self.fleet.served_by(id) {
+                self.refresh(index, Cause::Health);
+            }
         }
     }
 
@@ -263,6 +268,7 @@ impl Core {
     }
 
     fn expire_orders(&mut self) {
+        self.fleet.keep();
         match self.orders.expire(Timestamp::now()) {
             Ok(over) => {
                 for name in over {

@@ -1,6 +1,10 @@
 //! The probers: one task for each endpoint that is probed, however many targets share it, and what each said last.
 
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -9,7 +13,7 @@ use tokio::{
 
 use super::{lived::Lived, transcript::Transcript};
 use crate::{
-    config::model::{Server, Target},
+    config::model::{Probe, Server, ServiceKind, Target, Transport},
     health::{Health, combine::Part, machine::Why},
     probe::{self, Exemption, Outcome, Report, Subject},
 };
@@ -20,6 +24,8 @@ const AGAIN: usize = 4;
 /// The probers, by id.
 pub struct Fleet {
     probers: BTreeMap<u32, Prober>,
+    /// Who probes what.
+    ids: HashMap<Question, u32>,
     /// The indices of the targets that each prober works for.
     works_for: BTreeMap<u32, Vec<usize>>,
     next: u32,
@@ -79,12 +85,9 @@ fn everyone(posts: &[Post]) -> impl Iterator<Item = u32> {
 
 impl Fleet {
     /// No probers yet.
-    pub const fn new(
-        lived: Lived,
-        exemptions: mpsc::Sender<Exemption>,
-        reports: mpsc::Sender<Report>,
-    ) -> Self {
-        Self { probers: BTreeMap::new(), works_for: BTreeMap::new(), next: 0, lived, exemptions, reports }
+    pub fn new(lived: Lived, exemptions: mpsc::Sender<Exemption>, reports: mpsc::Sender<Report>) -> Self {
+        let (probers, ids, works_for) = (BTreeMap::new(), HashMap::new(), BTreeMap::new());
+        Self { probers, ids, works_for, next: 0, lived, exemptions, reports }
     }
 
     /// Starts what `targets` need and is not there, ends what they no longer need; the crews in their order.
@@ -98,6 +101,7 @@ impl Fleet {
             let needed = self.works_for.contains_key(id);
             if !needed {
                 prober.task.abort();
+                self.ids.remove(&question(&prober.subject));
             }
             needed
         });
@@ -119,17 +123,13 @@ impl Fleet {
     }
 
     fn find_or_start(&mut self, subject: Subject) -> u32 {
-        let same = |prober: &Prober| {
-            prober.subject.server == subject.server
-                && prober.subject.service.kind == subject.service.kind
-                && prober.subject.service.transport == subject.service.transport
-                && prober.subject.policy == subject.policy
-        };
-        if let Some((id, _)) = self.probers.iter().find(|(_, prober)| same(prober)) {
+        let question = question(&subject);
+        if let Some(id) = self.ids.get(&question) {
             return *id;
         }
         self.next += 1;
         let id = self.next;
+        self.ids.insert(question, id);
         let (again, requests) = mpsc::channel(AGAIN);
         let run = probe::run(id, subject.clone(), self.exemptions.clone(), requests, self.reports.clone());
         let task = tokio::spawn(run).abort_handle();
@@ -169,6 +169,11 @@ impl Fleet {
         prober.said = Some(report.outcome.said().to_owned());
         prober.transcript.note(report.at, report.question, report.outcome);
         true
+    }
+
+    /// Keeps what was learnt.
+    pub fn keep(&mut self) {
+        self.lived.keep();
     }
 
     /// The indices of the targets that prober `id` works for.
@@ -218,6 +223,14 @@ impl Fleet {
         })
         .collect()
     }
+}
+
+/// What makes two probers the same.
+type Question = (SocketAddr, ServiceKind, Transport, Probe);
+
+fn question(subject: &Subject) -> Question {
+    let Subject { server, service, policy } = subject;
+    (*server, service.kind, service.transport, policy.clone())
 }
 
 /// The service in [`Lived`].

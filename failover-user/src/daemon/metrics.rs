@@ -31,6 +31,7 @@ impl Core {
             packets: self.dataplane.router_counts().map_err(|error| super::status::problem(&error))?.0,
             probes: self.tally.probes(),
             round_trips: self.tally.round_trips(),
+            lateness: self.tally.lateness.clone(),
             events: self.journal.kinds(),
         })
     }

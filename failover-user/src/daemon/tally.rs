@@ -19,6 +19,8 @@ type Kind = (&'static str, Transport);
 pub struct Tally {
     probes: BTreeMap<(Kind, &'static str), u64>,
     round_trips: BTreeMap<Kind, Histogram>,
+    /// How much later than planned probes were asked.
+    pub lateness: Histogram,
     turns: BTreeMap<String, BTreeMap<Turn, u64>>,
     /// When the configuration was last read, in seconds since 1970, and whether it was taken.
     pub reload: Option<(f64, bool)>,
@@ -38,6 +40,11 @@ impl Tally {
         if let Outcome::Alive { rtt, .. } = outcome {
             self.round_trips.entry(kind).or_default().observe(*rtt);
         }
+    }
+
+    /// A probe was asked so much later than planned.
+    pub fn late(&mut self, late: std::time::Duration) {
+        self.lateness.observe(late);
     }
 
     /// A server's health has changed.

@@ -129,6 +129,8 @@ pub struct Report {
     pub id: u32,
     /// When the outcome was known.
     pub at: Instant,
+    /// How much later than planned it was asked.
+    pub late: Duration,
     /// What was asked, in words: `OPTIONS sip:192.0.2.10:5060, CSeq 7`.
     pub question: String,
     /// How the probe ended.
@@ -161,6 +163,7 @@ impl Report {
         Self {
             id: prober.id,
             at,
+            late: prober.late,
             question: prober.question.clone(),
             outcome,
             health: machine.health(),
@@ -175,7 +178,8 @@ impl Report {
 
 /// Probes `subject` for ever: until `reports` is closed, or the task is aborted.
 ///
-/// The first probe starts after a random part of the interval, at most 100 ms. The next one starts an interval
+/// The first probe starts after a random part of the interval, at most 100 ms, and a fifth of a millisecond for each prober
+/// before this one (by `id`). The next one starts an interval
 /// (±10 %) after the last one's start, or as soon as that one is done and reported. A message on `again` has it start at
 /// once, and is answered when that probe is done and reported; messages that arrive during a probe ask for another.
 /// A full `reports` holds probing up, so that no report is lost.
@@ -192,7 +196,8 @@ pub async fn run(
     reports: mpsc::Sender<Report>,
 ) {
     let mut machine = Machine::new(&subject.policy, least_patience(subject.service.transport));
-    let first = subject.policy.interval.min(LONGEST_FIRST_DELAY).mul_f64(fraction(random_u32()));
+    let interval = subject.policy.interval;
+    let first = interval.min(LONGEST_FIRST_DELAY).mul_f64(fraction(random_u32())) + turn(id);
     let mut prober = Prober::new(id, subject, exemptions);
     let mut next = tokio::time::Instant::now() + first;
     let mut earliest = tokio::time::Instant::now();
@@ -202,12 +207,15 @@ pub async fn run(
             () = reports.closed() => return,
         };
         let started = tokio::time::Instant::now();
+        // One that was asked for before its time is not late.
+        prober.late = started.saturating_duration_since(next.max(earliest));
         prober.wait = match prober.subject.service.transport {
             Transport::Udp => machine.pace(),
             Transport::Tcp => machine.patience(),
         };
         let outcome = prober.probe().await;
         let report = Report::of(&prober, outcome, &mut machine, started.into_std());
+        let unable = matches!(report.outcome, Outcome::Unable { .. });
         if reports.send(report).await.is_err() {
             return;
         }
@@ -216,7 +224,9 @@ pub async fn run(
             let _ = done.send(());
         }
         earliest = started + LEAST_GAP;
-        next = started + jittered(machine.next_interval(), random_u32());
+        // This machine's own want is not mended by asking for more.
+        let pause = if unable { interval.max(machine.next_interval()) } else { machine.next_interval() };
+        next = started + jittered(pause, random_u32());
     }
 }
 
@@ -238,6 +248,12 @@ async fn wait(
         asked.push(done);
     }
     asked
+}
+
+/// How much later than the first prober this one begins: thousands that all want a socket of their own, and its exemption, at
+/// once would wait for each other until they give up.
+fn turn(id: u32) -> Duration {
+    Duration::from_micros(200) * (id % (1 << 14))
 }
 
 /// `interval` ±10 %.
@@ -263,6 +279,8 @@ struct Prober {
     wait: Duration,
     /// The last question, in words.
     question: String,
+    /// How much later than planned it was asked.
+    late: Duration,
     exemptions: mpsc::Sender<Exemption>,
     /// Sent so far; the last CSeq.
     requests: u32,
@@ -276,6 +294,7 @@ impl Prober {
             id,
             wait: subject.policy.timeout,
             question: String::new(),
+            late: Duration::ZERO,
             subject,
             exemptions,
             requests: 0,

@@ -113,7 +113,8 @@ fn histograms(samples: &Samples) -> Result<(), String> {
         let bound =
             if bound == "+Inf" { f64::INFINITY } else { bound.parse().map_err(|_| series.clone())? };
         let others: Vec<_> = labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
-        all.entry(format!("{name}_count{{{}}}", others.join(","))).or_default().push((bound, *value));
+        let others = if others.is_empty() { String::new() } else { format!("{{{}}}", others.join(",")) };
+        all.entry(format!("{name}_count{others}")).or_default().push((bound, *value));
     }
     for (count, mut buckets) in all {
         buckets.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -38,6 +38,8 @@ pub struct RouterPage {
     pub probes: BTreeMap<(String, &'static str), u64>,
     /// Round trips of probes by service.
     pub round_trips: BTreeMap<String, Histogram>,
+    /// How much later than planned probes were asked.
+    pub lateness: Histogram,
     /// Events by kind.
     pub events: BTreeMap<String, u64>,
 }
@@ -95,7 +97,7 @@ pub struct Flow {
     pub reason: &'static str,
 }
 
-/// Upper bounds of round trips: from what a neighbour takes to the longest time-out that is usual.
+/// Upper bounds of round trips and lateness: from what a neighbour takes to the longest time-out that is usual.
 pub const BOUNDS: [Duration; 12] = [
     Duration::from_micros(250),
     Duration::from_micros(500),

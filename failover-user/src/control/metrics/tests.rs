@@ -29,6 +29,7 @@ fn router() -> RouterPage {
         packets: vec![(Reason::NotSignalling, Counter { packets: 7, bytes: 700 })],
         probes: BTreeMap::from([(("sip/udp".into(), "alive"), 4), (("sip/udp".into(), "silent"), 1)]),
         round_trips: BTreeMap::from([("sip/udp".into(), trips)]),
+        lateness: Histogram::default(),
         events: BTreeMap::from([("serving".into(), 2)]),
     }
 }
@@ -72,6 +73,7 @@ fn the_text_is_strict_open_metrics_with_every_family() {
         ("failover_probe_rtt_seconds_bucket{service=\"sip/udp\",le=\"1.0\"}", 3.0),
         ("failover_probe_rtt_seconds_count{service=\"sip/udp\"}", 4.0),
         ("failover_probe_rtt_seconds_sum{service=\"sip/udp\"}", 2.000_631),
+        ("failover_probe_lateness_seconds_bucket{le=\"+Inf\"}", 0.0),
         ("failover_target_serving{target=\"t1\",serving=\"backup\"}", 1.0),
         ("failover_target_serving{target=\"t1\",serving=\"primary\"}", 0.0),
         ("failover_target_admin{target=\"t0\",admin=\"drain\"}", 1.0),

@@ -88,10 +88,11 @@ impl All {
         }
         let help = "Round trips of the probes that were answered, by service";
         let mut rows = page.histogram("probe_rtt", help, &Unit::Seconds)?;
-        self.router
-            .round_trips
-            .iter()
-            .try_for_each(|(service, trips)| rows.histogram(&[("service", service)], trips))
+        for (service, trips) in &self.router.round_trips {
+            rows.histogram(&[("service", service)], trips)?;
+        }
+        let help = "How much later than planned probes were sent: what this router is too busy for";
+        page.histogram("probe_lateness", help, &Unit::Seconds)?.histogram(&[], &self.router.lateness)
     }
 
     fn states(&self, page: &mut Writer<'_, '_>) -> fmt::Result {
@@ -264,6 +265,9 @@ impl Rows<'_> {
         let buckets: Vec<(f64, u64)> = bounds.zip(trips.counts).collect();
         let count = trips.counts.iter().sum();
         let sum = trips.sum.as_secs_f64();
+        if labels.is_empty() {
+            return self.0.encode_histogram::<NoLabelSet>(sum, count, &buckets, None);
+        }
         self.0.encode_family(&labels)?.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
     }
 }

@@ -19,6 +19,7 @@ fn report(id: u32, outcome: Outcome, ever_alive: bool, failures: u32) -> Report 
     Report {
         id,
         at: Instant::now(),
+        late: Duration::ZERO,
         question: "OPTIONS".into(),
         outcome,
         health,
