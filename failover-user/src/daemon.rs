@@ -69,11 +69,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let metrics = started.config().router.http_listen;
     let (commands, queue) = mpsc::channel(COMMANDS);
     let mut core = Core::new(options.config, started, journal.clone(), commands.clone(), hook)?;
-    let mut others = JoinSet::new();
-    others.spawn(hook::serve(journal.clone(), hooks));
-    if let Some(address) = metrics {
-        serve_metrics(address, &journal, commands.clone(), &mut others).await;
-    }
+    let others = start_others(hooks, metrics, &journal, commands.clone()).await;
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(server::serve(listener, commands, journal, async {
         // The sender is dropped or used: both mean stop.
@@ -96,7 +92,23 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     if let Err(error) = server.await {
         tracing::error!(%error, "the control server died");
     }
+    drop(others);
     core.end(options.detach_on_exit)
+}
+
+/// What has no say in anything: the hook's runner, and the metrics.
+async fn start_others(
+    hooks: watch::Receiver<Option<PathBuf>>,
+    metrics: Option<SocketAddr>,
+    journal: &Journal,
+    commands: mpsc::Sender<server::Command>,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(hook::serve(journal.clone(), hooks));
+    if let Some(address) = metrics {
+        serve_metrics(address, journal, commands, &mut tasks).await;
+    }
+    tasks
 }
 
 /// Serves the metrics. Phones come first: where the address is somebody else's, the daemon runs without them, and says so.

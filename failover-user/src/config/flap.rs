@@ -4,11 +4,28 @@ use std::{num::NonZeroU8, time::Duration};
 
 use super::{
     error::Problems,
-    model::Flap,
     scalar,
     section::{Said, Section, Word},
     words::{FLAP, HOLD_DOWN, PROBE},
 };
+
+/// Flap damping: each time that a service goes down counts 1, which decays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Flap {
+    /// What is above it is held back.
+    pub limit: NonZeroU8,
+    /// In which the count becomes half of itself; zero: nothing is ever held back.
+    pub half_life: Duration,
+    /// Nothing is held back for longer.
+    pub longest: Duration,
+}
+
+impl Default for Flap {
+    fn default() -> Self {
+        let limit = NonZeroU8::MIN.saturating_add(1);
+        Self { limit, half_life: Duration::from_mins(1), longest: Duration::from_mins(5) }
+    }
+}
 
 /// As it is written.
 #[derive(Default)]

@@ -1,5 +1,4 @@
 //! The configuration, valid by construction: what is in here needs no second look anywhere else.
-//!
 //! Made only by [`super::load`]; the shapes of `raw` and this file differ on purpose.
 
 use std::{
@@ -12,6 +11,7 @@ use std::{
 
 pub use super::{
     addresses::{Addresses, Family},
+    flap::Flap,
     prefix::Prefix,
     servers::Server,
 };
@@ -292,24 +292,6 @@ pub struct Probe {
     pub flap: Flap,
     /// SIP status codes that count as alive.
     pub sip_alive: StatusSet,
-}
-
-/// Flap damping: each time that a service goes down counts 1, which decays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Flap {
-    /// What is above it is held back.
-    pub limit: NonZeroU8,
-    /// In which the count becomes half of itself; zero: nothing is ever held back.
-    pub half_life: Duration,
-    /// Nothing is held back for longer.
-    pub longest: Duration,
-}
-
-impl Default for Flap {
-    fn default() -> Self {
-        let limit = NonZeroU8::MIN.saturating_add(1);
-        Self { limit, half_life: Duration::from_mins(1), longest: Duration::from_mins(5) }
-    }
 }
 
 /// A set of SIP status codes, 100 to 699.

@@ -23,6 +23,7 @@
 
 mod exempt;
 mod icmp;
+mod pace;
 mod sip;
 mod tcp;
 mod udp;
@@ -38,12 +39,12 @@ use socket2::SockRef;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::exempt::{Exemption, Ledger};
+use self::pace::{fraction, jittered, least_patience, pending, random_u32, turn};
 use crate::{
     config::model::{Probe, Service, ServiceKind, Transport},
     health::{
         Health,
         machine::{Machine, Observation, Transition},
-        rtt,
     },
     proto::sip::Token,
 };
@@ -209,10 +210,7 @@ pub async fn run(
         let started = tokio::time::Instant::now();
         // One that was asked for before its time is not late.
         prober.late = started.saturating_duration_since(next.max(earliest));
-        prober.wait = match prober.subject.service.transport {
-            Transport::Udp => machine.pace(),
-            Transport::Tcp => machine.patience(),
-        };
+        prober.wait = prober.patience(&machine);
         let outcome = prober.probe().await;
         let report = Report::of(&prober, outcome, &mut machine, started.into_std());
         let unable = matches!(report.outcome, Outcome::Unable { .. });
@@ -250,27 +248,6 @@ async fn wait(
     asked
 }
 
-/// How much later than the first prober this one begins: thousands that all want a socket of their own, and its exemption, at
-/// once would wait for each other until they give up.
-fn turn(id: u32) -> Duration {
-    Duration::from_micros(200) * (id % (1 << 14))
-}
-
-/// `interval` ±10 %.
-fn jittered(interval: Duration, random: u32) -> Duration {
-    interval.mul_f64(0.9 + 0.2 * fraction(random))
-}
-
-/// From 0 to 1.
-fn fraction(random: u32) -> f64 {
-    f64::from(random) / f64::from(u32::MAX)
-}
-
-/// For jitter alone, where a failing source of randomness may go unheard: making the next token reports it.
-fn random_u32() -> u32 {
-    getrandom::u32().unwrap_or(u32::MAX / 2)
-}
-
 /// One service's prober: what it keeps from one probe to the next.
 struct Prober {
     id: u32,
@@ -303,6 +280,14 @@ impl Prober {
         }
     }
 
+    /// Over UDP late answers count.
+    fn patience(&self, machine: &Machine) -> Duration {
+        match self.subject.service.transport {
+            Transport::Udp => machine.pace(),
+            Transport::Tcp => machine.patience(),
+        }
+    }
+
     async fn probe(&mut self) -> Outcome {
         let Service { kind, transport, .. } = self.subject.service;
         if kind != ServiceKind::Sip {
@@ -327,28 +312,6 @@ impl Prober {
             Transport::Tcp => self.tcp.probe(&ask, &self.exemptions).await,
         }
     }
-}
-
-/// The least time that an answer is waited for. Over TCP a lost segment comes again after 200 ms at the soonest (Linux), and
-/// that is no death.
-const fn least_patience(transport: Transport) -> Duration {
-    match transport {
-        Transport::Udp => rtt::FLOOR,
-        Transport::Tcp => Duration::from_millis(250),
-    }
-}
-
-/// What a server that answers again has to wait for.
-fn pending(machine: &Machine, now: Instant) -> Option<String> {
-    if machine.health() != Health::Recovering {
-        return None;
-    }
-    let held = humantime::format_duration(Duration::from_secs(machine.held(now).as_secs())).to_string();
-    Some(match (machine.held(now).as_secs(), machine.is_damped(now)) {
-        (0, _) => "not up before it has answered more often".to_owned(),
-        (_, true) => format!("not up before {held}: it comes and goes"),
-        (_, false) => format!("not up before {held}"),
-    })
 }
 
 /// Whether an error of a socket call is about this machine's means or rules, and not about the way to the server.
