@@ -118,6 +118,8 @@ mod tests {
             assert!(!lived.knows(service));
             lived.learn(service.to_owned());
         }
+        // What the last second brought is written at the end.
+        drop(lived);
         let mut again = Lived::load(dir.path());
         assert!(again.knows("sip/udp 192.0.2.10:5060") && again.knows("sip/tcp 192.0.2.10:5060"));
         again.keep_only(&BTreeSet::from(["sip/udp 192.0.2.10:5060".to_owned()]));

@@ -67,7 +67,8 @@ impl All {
         let mut rows = page.gauge("interface_attached", "Whether the program is attached", None)?;
         for interface in &self.router.interfaces {
             let mode = interface.mode.as_deref().unwrap_or("none");
-            rows.row(&[("interface", &interface.name), ("mode", mode)], flag(interface.attached))?;
+            let name = escaped(&interface.name);
+            rows.row(&[("interface", &name), ("mode", mode)], flag(interface.attached))?;
         }
         Ok(())
     }
@@ -177,6 +178,12 @@ impl All {
         let targets = self.targets.iter().map(|target| (target.name.as_str(), &target.packets));
         std::iter::once(("", &self.router.packets)).chain(targets)
     }
+}
+
+/// A label's value as OpenMetrics wants it, which the encoder leaves to us. The kernel allows quotes in the names of devices; all
+/// other values are names of the configuration, or words of ours, and have none.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
 fn cause(target: &str, reason: Reason) -> [(&str, &str); 3] {
