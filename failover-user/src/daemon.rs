@@ -4,6 +4,7 @@
 //! - `core`: owns the data plane, the director's decisions and the operator's orders; the only writer of a map
 //! - one prober for each probed service (`fleet`)
 //! - the control server
+//! - the server of the metrics, and the runner of the hook, which have no say in anything
 //! - the watch on the network devices
 //!
 //! A graceful stop ends the probers and the server and leaves programs, links and maps as they are: the kernel keeps
@@ -12,8 +13,10 @@
 mod core;
 mod discovery;
 mod fleet;
+mod hook;
 mod kernel_events;
 mod lived;
+mod metrics;
 mod observe;
 mod reload;
 mod remembered;
@@ -21,17 +24,24 @@ mod sighting;
 mod start;
 mod status;
 mod suspicion;
+mod tally;
 mod targets;
+mod transcript;
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use tokio::{
+    net::TcpListener,
     signal::unix::{SignalKind, signal},
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
+    task::JoinSet,
 };
 
 use self::{core::Core, start::Started};
-use crate::control::{journal::Journal, server};
+use crate::control::{
+    journal::{Draft, Journal},
+    metrics as scrapes, server,
+};
 
 /// How `failover run` was called.
 #[derive(Clone, Debug)]
@@ -55,8 +65,11 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         Ok(listener) => listener,
         Err(error) => return Err(started.undo(error.into())),
     };
+    let (hook, hooks) = watch::channel(started.config().router.hook.clone());
+    let metrics = started.config().router.http_listen;
     let (commands, queue) = mpsc::channel(COMMANDS);
-    let mut core = Core::new(options.config, started, journal.clone(), commands.clone())?;
+    let mut core = Core::new(options.config, started, journal.clone(), commands.clone(), hook)?;
+    let others = start_others(hooks, metrics, &journal, commands.clone()).await;
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(server::serve(listener, commands, journal, async {
         // The sender is dropped or used: both mean stop.
@@ -79,7 +92,42 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     if let Err(error) = server.await {
         tracing::error!(%error, "the control server died");
     }
+    drop(others);
     core.end(options.detach_on_exit)
+}
+
+/// What has no say in anything: the hook's runner, and the metrics.
+async fn start_others(
+    hooks: watch::Receiver<Option<PathBuf>>,
+    metrics: Option<SocketAddr>,
+    journal: &Journal,
+    commands: mpsc::Sender<server::Command>,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(hook::serve(journal.clone(), hooks));
+    if let Some(address) = metrics {
+        serve_metrics(address, journal, commands, &mut tasks).await;
+    }
+    tasks
+}
+
+/// Serves the metrics. Phones come first: where the address is somebody else's, the daemon runs without them, and says so.
+async fn serve_metrics(
+    address: SocketAddr,
+    journal: &Journal,
+    commands: mpsc::Sender<server::Command>,
+    tasks: &mut JoinSet<()>,
+) {
+    match TcpListener::bind(address).await {
+        Ok(listener) => drop(tasks.spawn(scrapes::serve(listener, commands))),
+        Err(error) => {
+            let reason = format!(
+                "no metrics: http_listen {address} cannot be listened on: {error}; restart the daemon when it is free"
+            );
+            tracing::warn!("{reason}");
+            journal.record(Draft { kind: "warning".into(), reason: Some(reason), ..Draft::default() });
+        }
+    }
 }
 
 /// Every prober holds sockets: as many descriptors as this process may have. With too few of them living servers

@@ -22,7 +22,7 @@ use crate::{
 const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 77, 3, 1);
 const ROUTER6: Ipv6Addr = Ipv6Addr::new(0xfd77, 0, 0, 3, 0, 0, 0, 1);
 const SWITCH: Duration = Duration::from_secs(3);
-const QUICK_PROBE: &str = r#"{ interval = "100ms", fast_interval = "20ms", timeout = "100ms", fall = 3, rise = 2, hold_down = "0s" }"#;
+const QUICK_PROBE: &str = r#"{ interval = "100ms", fast_interval = "20ms", timeout = "100ms", fall = 3, rise = 2, hold_down = "0s", flap = { half_life = "0s" } }"#;
 
 /// The laboratory's target in both IP versions.
 pub fn both_families(steer: &str) -> Target {

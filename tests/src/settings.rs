@@ -12,8 +12,7 @@ use crate::topology::{BACKUP, Lab, PRIMARY};
 pub const PROBE: &str = r#"{ interval = "100ms", timeout = "100ms", fall = 3, rise = 3 }"#;
 
 /// The same, and back without delay: for tests that switch often.
-pub const QUICK_PROBE: &str =
-    r#"{ interval = "100ms", timeout = "100ms", fall = 3, rise = 3, hold_down = "200ms" }"#;
+pub const QUICK_PROBE: &str = r#"{ interval = "100ms", timeout = "100ms", fall = 3, rise = 3, hold_down = "200ms", flap = { half_life = "0s" } }"#;
 
 /// A configuration of one laboratory's daemon. Write it out with `to_string`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +35,8 @@ pub struct Settings {
     pub kernel_forwards: bool,
     /// `[router] envelope_source`.
     pub envelope_source: Option<&'static str>,
+    /// More lines of `[router]`.
+    pub router: String,
     /// `[defaults] probe`, a TOML value.
     pub probe: String,
     /// In the order of the file.
@@ -165,6 +166,7 @@ impl Settings {
             max_flows: None,
             kernel_forwards: false,
             envelope_source: None,
+            router: String::new(),
             probe: PROBE.to_owned(),
             targets: Vec::new(),
         }
@@ -216,7 +218,7 @@ impl std::fmt::Display for Settings {
         if let Some(prefix) = self.envelope_source {
             writeln!(f, "envelope_source = {prefix:?}")?;
         }
-        writeln!(f, "\n[defaults]\nprobe = {}", self.probe)?;
+        writeln!(f, "{}\n[defaults]\nprobe = {}", self.router, self.probe)?;
         for target in &self.targets {
             f.write_str(&target.to_toml())?;
         }

@@ -79,3 +79,18 @@ fn the_data_path_is_measured() {
 fn live_frames_are_measured() {
     check(&rows(Bench::Veth), &["veth_kernel", "veth_dnat", "veth_steer_nat", "veth_steer_dedicated"]);
 }
+
+#[test]
+fn watching_is_measured() {
+    let _turn = take_turn(Weight::Heavy).unwrap();
+    let figures = suite::health::run(suite::health::Fleet::SMOKE).unwrap();
+    assert!(figures.table().contains("50 targets, 5 backups"));
+    let json = figures.json();
+    assert_eq!((&json["schema"], &json["health"]["deaths"]), (&1.into(), &10.into()));
+    for figure in
+        ["all_up_s", "cpu_percent", "probes_per_s", "late_p99_ms", "first_steered_s", "all_steered_s"]
+    {
+        assert!(json["health"][figure].as_f64().unwrap() > 0.0, "{figure}: {json}");
+    }
+    assert_eq!(json["health"]["met"].as_object().unwrap().len(), 3);
+}

@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: what packets cost, on this machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
@@ -17,7 +17,7 @@ const BENCH: &str = "bench --profile dev --workspace --exclude failover-ebpf --b
 /// Arguments of `cargo xtask bench`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Only this bench: `datapath` or `veth`
+    /// Only this bench: `datapath`, `veth`, or `health`, which is measured only when it is named
     name: Option<String>,
     /// Write the rows to FILE, too
     #[arg(long, value_name = "FILE")]
@@ -40,6 +40,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     step::step("build", || process::run(bench().arg("--no-run")))?;
     let mut cargo = bench();
+    if args.name.as_deref() == Some("health") {
+        // What this one measures is the daemon itself, as it is installed.
+        let mut build = process::pinned(&channel, "cargo");
+        build.args(["build", "--release", "--package", "failover-user"]);
+        step::step("build the daemon, optimised", || process::run(&mut build))?;
+        cargo.env("FAILOVER_BIN", Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/failover"));
+    }
     cargo.arg("--").args(&args.name);
     if let Some(file) = &args.json {
         // Cargo starts the bench in another folder.

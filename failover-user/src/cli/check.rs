@@ -58,7 +58,8 @@ pub fn error_json(error: &ConfigError) -> Value {
 pub fn worst_detection(probe: &Probe) -> Duration {
     let late = |interval: Duration| interval * 11 / 10;
     let each = late(probe.fast_interval).max(probe.timeout);
-    late(probe.interval) + probe.timeout + each * u32::from(probe.fall.get() - 1)
+    let counted = probe.timeout + each * u32::from(probe.fall.get() - 1);
+    late(probe.interval) + counted.max(probe.silence + each)
 }
 
 /// The shortest time from a server's first answer to `up`. Probes come up to a tenth earlier than their interval says.

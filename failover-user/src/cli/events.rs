@@ -1,17 +1,17 @@
 //! `failover events`: what happened, oldest first.
 
 use clap::Args;
-use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use super::{
     Output,
     failure::Failure,
     output,
-    session::Session,
+    session::{Session, duration},
     table::{Mood, loud},
     words::{NOTHING, clean, instant},
 };
-use crate::control::{client::ClientError, message::Event};
+use crate::control::{client::ClientError, journal::timestamp, message::Event};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -21,16 +21,29 @@ pub(super) struct Arguments {
     /// Begin with the last N events [default: all that the daemon remembers]
     #[arg(short = 'n', long, value_name = "N")]
     last: Option<usize>,
+    /// Begin with what is not older: `1h`, or a time such as 2026-03-01T02:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    since: Option<Timestamp>,
+}
+
+/// So long ago, or a point in time.
+fn since(text: &str) -> Result<Timestamp, String> {
+    if let Ok(time) = text.parse() {
+        return Ok(time);
+    }
+    let ago = duration(text)?;
+    let ago = SignedDuration::try_from(ago).map_err(|error| error.to_string())?;
+    Timestamp::now().checked_sub(ago).map_err(|_| format!("{text} ago is before time began"))
 }
 
 pub(super) async fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     if arguments.follow {
         return tokio::select! {
-            ended = follow(session, arguments.last) => ended,
+            ended = follow(session, arguments) => ended,
             _ = tokio::signal::ctrl_c() => Ok(()),
         };
     }
-    let mut stream = session.client().events(false, arguments.last).await?;
+    let mut stream = session.client().events(false, arguments.last, moment(arguments).as_deref()).await?;
     let mut events = Vec::new();
     while let Some(event) = stream.next().await? {
         events.push(event);
@@ -41,14 +54,18 @@ pub(super) async fn run(session: &Session, arguments: &Arguments) -> Result<(), 
     }
 }
 
-async fn follow(session: &Session, last: Option<usize>) -> Result<(), Failure> {
+fn moment(arguments: &Arguments) -> Option<String> {
+    arguments.since.map(timestamp)
+}
+
+async fn follow(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     let zone = TimeZone::system();
     let format = match session.output() {
         Output::Text => Output::Text,
         // A document without end would be of no use to anyone.
         Output::Json | Output::Jsonl | Output::Pcap => Output::Jsonl,
     };
-    let mut stream = session.client().events(true, last).await?;
+    let mut stream = session.client().events(true, arguments.last, moment(arguments).as_deref()).await?;
     loop {
         match stream.next().await {
             Ok(Some(event)) => print(format, &event, &zone)?,
@@ -113,6 +130,16 @@ mod tests {
 
     fn shown(event: &Event) -> String {
         anstream::adapter::strip_str(&line(event, &TimeZone::UTC)).to_string()
+    }
+
+    #[test]
+    fn since_is_a_while_ago_or_a_point_in_time() {
+        let now = Timestamp::now();
+        let ago = now.duration_since(since("1h 30m").expect("a while")).as_secs();
+        assert!((5395..=5400).contains(&ago), "{ago}");
+        assert_eq!(since("2026-03-01T03:00:00+01:00"), Ok("2026-03-01T02:00:00Z".parse().expect("a time")));
+        assert!(since("yesterday").expect_err("no time").contains("say it as in"));
+        assert!(since("0s").is_err() && since("-1h").is_err());
     }
 
     #[test]

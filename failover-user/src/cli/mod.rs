@@ -33,6 +33,7 @@ mod table;
 mod target;
 #[cfg(test)]
 mod tests;
+mod transcript;
 mod words;
 
 /// The exit codes of every command, for its help and the manual.

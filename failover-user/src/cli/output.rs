@@ -1,9 +1,12 @@
 //! Standard output, standard error, and the log.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    os::fd::AsFd,
+};
 
 use serde::Serialize;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use super::{Output, failure::Failure};
 
@@ -41,16 +44,44 @@ pub(super) fn note(words: &str) {
     drop(writeln!(anstream::stderr(), "failover: {}", super::words::clean(words)));
 }
 
-/// Logs to standard error. `RUST_LOG` says what, else `verbose` does; without either `usual` does.
-pub(super) fn log(usual: &str, verbose: u8) {
+/// Logs as a daemon does: to the journal with all fields (`FAILOVER_TARGET=paris`) where standard error is the journal's, and
+/// to standard error otherwise.
+pub(super) fn log_daemon(usual: &str, verbose: u8) {
+    if !is_the_journals(&io::stderr()) {
+        return log(usual, verbose);
+    }
+    match tracing_journald::layer() {
+        Ok(journal) => {
+            let journal = journal.with_field_prefix(Some("FAILOVER".to_owned()));
+            let journal = journal.with_syslog_identifier("failover".to_owned());
+            // A log that is there already stays.
+            drop(tracing_subscriber::registry().with(filter(usual, verbose)).with(journal).try_init());
+        }
+        Err(_) => log(usual, verbose),
+    }
+}
+
+/// Whether a stream is the one that systemd connected to its journal (systemd.exec(5), JOURNAL_STREAM).
+fn is_the_journals(stream: &impl AsFd) -> bool {
+    let Some(named) = std::env::var_os("JOURNAL_STREAM") else { return false };
+    let is = rustix::fs::fstat(stream).map(|stat| format!("{}:{}", stat.st_dev, stat.st_ino));
+    is.is_ok_and(|is| named == *is)
+}
+
+fn filter(usual: &str, verbose: u8) -> EnvFilter {
     let level = match verbose {
         0 => usual,
         1 => "info,failover_user=debug",
         _ => "trace",
     };
     // netlink_proto warns of answers to questions that were dropped, which is no news to anyone.
-    let filter = || EnvFilter::new(format!("{level},netlink_proto=error"));
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| filter());
+    EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new(format!("{level},netlink_proto=error")))
+}
+
+/// Logs to standard error. `RUST_LOG` says what, else `verbose` does; without either `usual` does.
+pub(super) fn log(usual: &str, verbose: u8) {
+    let filter = filter(usual, verbose);
     let color = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(color);
     // The journal dates every line itself.

@@ -13,7 +13,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
-    output::log("info", session.verbose());
+    output::log_daemon("info", session.verbose());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|source| Failure::new(1, format!("start the runtime: {source}")))?;
     let options = daemon::Options {

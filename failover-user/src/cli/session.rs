@@ -174,6 +174,8 @@ mod tests {
             bpffs_dir: "/sys/fs/bpf/failover".into(),
             max_flows: std::num::NonZeroU32::MIN,
             forward: crate::config::model::Forward::Xdp,
+            http_listen: None,
+            hook: None,
             envelope_source: None,
         };
         Config { router, targets: vec![] }

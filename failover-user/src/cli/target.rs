@@ -11,7 +11,7 @@ use super::{
     session::{Session, Source, duration},
     status,
     table::{View, loud},
-    words,
+    transcript, words,
 };
 use crate::{
     config::model::Config,
@@ -107,6 +107,7 @@ fn pinned(config: &Config, name: &str) -> Result<Option<TargetDetail>, OfflineEr
         addresses: configured.addresses.iter().map(|address| address.to_string()).collect(),
         services: configured.services.iter().map(ToString::to_string).collect(),
         events: Vec::new(),
+        transcripts: Vec::new(),
     }))
 }
 
@@ -175,6 +176,7 @@ fn text(detail: &TargetDetail, view: &View) -> String {
     say("returned", &format!("{} packets", target.returned_packets));
     say("pins", &target.pins.map_or_else(|| words::NOTHING.to_owned(), |pins| pins.to_string()));
     let mut text = lines.join("\n") + "\n\n" + &status::servers(std::slice::from_ref(target), view);
+    text += &transcript::text(&detail.transcripts, view);
     if !detail.events.is_empty() {
         text += "\nLAST EVENTS\n";
         detail.events.iter().for_each(|event| text += &(super::events::line(event, &view.zone) + "\n"));

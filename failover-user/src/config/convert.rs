@@ -102,6 +102,8 @@ fn router(raw: Option<&RawRouter>, problems: &mut Problems) -> Option<Router> {
         bpffs_dir: path(&raw.bpffs_dir, "/sys/fs/bpf/failover"),
         max_flows: NonZeroU32::new(raw.max_flows.unwrap_or(262_144))?,
         forward: raw.forward.unwrap_or(Forward::Xdp),
+        http_listen: raw.http_listen.value().copied(),
+        hook: raw.hook.value().cloned(),
         envelope_source: raw.envelope_source.value().copied(),
     })
 }

@@ -23,6 +23,9 @@ pub(super) fn probe(name: &str, own: &RawProbe, defaults: &RawProbe) -> Probe {
         fall: count(&own.fall, &defaults.fall, built_in.fall),
         rise: count(&own.rise, &defaults.rise, built_in.rise),
         hold_down: own.hold_down.or(&defaults.hold_down).unwrap_or(built_in.hold_down),
+        silence: own.silence.or(&defaults.silence).unwrap_or(built_in.silence),
+        warm_up: own.warm_up.or(&defaults.warm_up).unwrap_or(built_in.warm_up),
+        flap: own.flap.merged(&defaults.flap),
         way: way(name, own, defaults),
         sip_alive: own.sip.alive.or(&defaults.sip.alive).unwrap_or(built_in.sip_alive),
         tls: Tls {

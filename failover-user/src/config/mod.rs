@@ -23,6 +23,7 @@ mod convert;
 mod envelopes;
 mod error;
 mod families;
+mod flap;
 mod merge;
 pub mod model;
 mod policy;

@@ -1,11 +1,17 @@
 //! The configuration, valid by construction: what is in here needs no second look anywhere else.
-//!
 //! Made only by [`super::load`]; the shapes of `raw` and this file differ on purpose.
 
-use std::{fmt, net::IpAddr, num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
+    path::PathBuf,
+    time::Duration,
+};
 
 pub use super::{
     addresses::{Addresses, Family},
+    flap::Flap,
     policy::{Command, Probe, RasRequest, StatusSet, Tls, Way},
     prefix::Prefix,
     servers::Server,
@@ -35,6 +41,10 @@ pub struct Router {
     pub max_flows: NonZeroU32,
     /// Who forwards what is rewritten.
     pub forward: Forward,
+    /// Where metrics are served, if anywhere.
+    pub http_listen: Option<SocketAddr>,
+    /// What is run on every transition, if anything.
+    pub hook: Option<PathBuf>,
     /// Where envelopes of IPv4 come from, if not from the router's own address: /16 to /31.
     pub envelope_source: Option<Prefix>,
 }

@@ -2,8 +2,10 @@
 
 use std::{fmt, num::NonZeroU8, path::PathBuf, time::Duration};
 
+use super::flap::Flap;
+
 /// How servers are probed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Probe {
     /// From one probe's start to the next one's.
     pub interval: Duration,
@@ -17,6 +19,12 @@ pub struct Probe {
     pub rise: NonZeroU8,
     /// The least time in `recovering`; it never delays going down.
     pub hold_down: Duration,
+    /// How long nothing at all must be heard before silence alone means `down`.
+    pub silence: Duration,
+    /// How long what never answered is not called down, after a start.
+    pub warm_up: Duration,
+    /// How a server that comes and goes is kept away.
+    pub flap: Flap,
     /// What is done.
     pub way: Way,
     /// SIP status codes that count as alive.
@@ -42,6 +50,9 @@ impl Default for Probe {
             fall: THREE,
             rise: THREE,
             hold_down: Duration::from_secs(10),
+            silence: Duration::from_millis(200),
+            warm_up: Duration::from_secs(2),
+            flap: Flap::default(),
             way: Way::Protocol,
             sip_alive: StatusSet::sip(),
             tls: Tls::default(),
@@ -53,7 +64,7 @@ impl Default for Probe {
 }
 
 /// What is asked over RAS.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum RasRequest {
     /// LRQ for the alias by which GnuGk is probed.
     #[default]
@@ -73,7 +84,7 @@ impl RasRequest {
 }
 
 /// What a probe does.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Way {
     /// It asks as the service's protocol has it.
     #[default]
@@ -85,7 +96,7 @@ pub enum Way {
 }
 
 /// A program that probes, and the target in whose name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Command {
     /// An absolute path.
     pub program: PathBuf,
@@ -103,7 +114,7 @@ impl fmt::Display for Command {
 }
 
 /// How TLS is spoken with a server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Tls {
     /// The host's name that its certificate has to be for; none: its address.
     pub server_name: Option<String>,
@@ -120,7 +131,7 @@ impl Default for Tls {
 }
 
 /// A set of codes of three digits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StatusSet {
     /// Inclusive ranges.
     pub ranges: Vec<(u16, u16)>,

@@ -4,11 +4,12 @@ use std::{path::PathBuf, time::Duration};
 
 use super::{
     error::{Problem, Problems},
+    flap::{self, RawFlap},
     model::{RasRequest, StatusSet},
     raw::value,
     scalar::{self, Codes},
     section::{Said, Section, Word, Words, quoted},
-    words::{H225, HOLD_DOWN, MEGACO, MGCP, PACE, PROBE, RAS, ROUTER, SIP, TARGET, TLS},
+    words::{H225, HOLD_DOWN, MEGACO, MGCP, PACE, PROBE, RAS, ROUTER, SILENCE, SIP, TARGET, TLS},
 };
 
 /// The most arguments of a program that probes.
@@ -30,6 +31,9 @@ pub(super) struct RawProbe {
     pub fall: Said<u32>,
     pub rise: Said<u32>,
     pub hold_down: Said<Duration>,
+    pub silence: Said<Duration>,
+    pub warm_up: Said<Duration>,
+    pub flap: RawFlap,
     pub connect: Said<bool>,
     /// The program and its arguments; nothing: none.
     pub command: Said<Vec<String>>,
@@ -57,6 +61,7 @@ pub(super) fn read(word: &Word<'_>, problems: &mut Problems) -> Option<RawProbe>
         |name, range| section.read(name, problems, |word, problems| scalar::duration(word, &range, problems));
     let (interval, fast_interval) = (pace("interval", PACE), pace("fast_interval", PACE));
     let (timeout, hold_down) = (pace("timeout", PACE), pace("hold_down", HOLD_DOWN));
+    let (silence, warm_up) = (pace("silence", SILENCE), pace("warm_up", HOLD_DOWN));
     let mut count = |name| section.read(name, problems, |word, problems| word.integer(1..=255, problems));
     let (fall, rise) = (count("fall"), count("rise"));
     let connect = section.read("connect", problems, Word::boolean);
@@ -71,6 +76,7 @@ pub(super) fn read(word: &Word<'_>, problems: &mut Problems) -> Option<RawProbe>
     let sip = value(section.read("sip", problems, sip)).unwrap_or_default();
     let ras =
         value(section.read("ras", problems, |word, problems| request(word, &RAS, &RAS_REQUESTS, problems)));
+    let flap = value(section.read("flap", problems, flap::read)).unwrap_or_default();
     section
         .read("h225", problems, |word, problems| request(word, &H225, &[("status-enquiry", ())], problems));
     Some(RawProbe {
@@ -80,6 +86,9 @@ pub(super) fn read(word: &Word<'_>, problems: &mut Problems) -> Option<RawProbe>
         fall,
         rise,
         hold_down,
+        silence,
+        warm_up,
+        flap,
         connect,
         command,
         sip,

@@ -1,7 +1,13 @@
 //! The file's tables, word by word: what is written, of the right type, and where. Nothing is merged or compared
 //! here; every word of the design is known here, also those whose feature is not built.
 
-use std::{collections::HashMap, net::IpAddr, ops::Range, path::PathBuf, time::Duration};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    ops::Range,
+    path::PathBuf,
+    time::Duration,
+};
 
 use toml::{
     Spanned,
@@ -40,6 +46,8 @@ pub(super) struct RawRouter {
     pub max_flows: Said<u32>,
     pub forward: Said<Forward>,
     pub envelope_source: Said<Prefix>,
+    pub http_listen: Said<SocketAddr>,
+    pub hook: Said<PathBuf>,
 }
 
 /// `[[target]]` or `[defaults]`. Words with one possible value today were checked, and are not kept.
@@ -139,6 +147,8 @@ fn router(word: &Word<'_>, problems: &mut Problems) -> RawRouter {
         max_flows: section.read("max_flows", problems, |word, problems| word.integer(MAX_FLOWS, problems)),
         forward: section.read("forward", problems, |word, problems| word.choice(&forward, &[], problems)),
         envelope_source: section.read("envelope_source", problems, envelopes::source),
+        http_listen: section.read("http_listen", problems, scalar::listener),
+        hook: section.read("hook", problems, scalar::path),
         span: section.span,
     }
 }

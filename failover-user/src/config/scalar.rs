@@ -1,7 +1,7 @@
 //! Single values: durations, names, interfaces, paths, addresses, status patterns.
 
 use std::{
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
@@ -111,6 +111,25 @@ pub(super) fn socket_path(word: &Word<'_>, problems: &mut Problems) -> Option<Pa
     let why =
         format!("the path of a socket must be shorter than {SOCKET_PATH} bytes, and this one has {length}");
     refuse(word, why, "too long", problems);
+    None
+}
+
+/// An address of this machine and a port to listen on.
+pub(super) fn listener(word: &Word<'_>, problems: &mut Problems) -> Option<SocketAddr> {
+    let text = word.text("an address and a port such as \"127.0.0.1:9469\"", problems)?;
+    match text.parse::<SocketAddr>() {
+        Ok(listener) if listener.port() != 0 => return Some(listener),
+        Ok(_) => refuse(word, format!("`{}` needs a port from 1 to 65535", word.name), "port 0", problems),
+        Err(_) => {
+            let why = format!(
+                "`{}` must be an address and a port such as \"127.0.0.1:9469\", not {}",
+                word.name,
+                quoted(text)
+            );
+            let help = "\"[::1]:9469\" for IPv6, \"0.0.0.0:9469\" for every address of IPv4";
+            problems.push(Problem::new(word.span.clone(), why, "not an address and a port").help(help));
+        }
+    }
     None
 }
 

@@ -26,13 +26,10 @@ pub(super) const ROUTER: Words = Words {
         "forward",
         "max_flows",
         "envelope_source",
+        "http_listen",
+        "hook",
     ],
     later: &[
-        (
-            "http_listen",
-            "leave it out: `failover status` and `failover stats` print the numbers, with `-o json` too",
-        ),
-        ("hook", "leave it out: `failover events -f` prints every transition as it happens"),
         ("api_listen", "leave it out: the control API is at `control_socket`, for this machine"),
         ("api_tls", "leave it out: the control API is at `control_socket`, for this machine"),
         ("api_token_file", "leave it out: the control API is at `control_socket`, for this machine"),
@@ -111,14 +108,25 @@ pub(super) const PROBE: Words = Words {
         "fall",
         "rise",
         "hold_down",
+        "silence",
+        "warm_up",
+        "flap",
         "connect",
         "command",
         "sip",
-        "mgcp",
-        "megaco",
         "ras",
         "h225",
+        "mgcp",
+        "megaco",
     ],
+    later: &[],
+    foreign: &[],
+};
+
+/// `[target.probe.flap]`.
+pub(super) const FLAP: Words = Words {
+    table: "the probe's `flap`",
+    known: &["limit", "half_life", "longest"],
     later: &[],
     foreign: &[],
 };
@@ -150,8 +158,10 @@ pub(super) const MEGACO: Words =
 const HOUR: Duration = Duration::from_hours(1);
 /// Between probes, and for their answers: below 10 ms a probe measures the router's own scheduling.
 pub(super) const PACE: RangeInclusive<Duration> = Duration::from_millis(10)..=HOUR;
-/// The least time in `recovering`.
+/// The least time in `recovering`, what comes after a start, and the times of flap damping.
 pub(super) const HOLD_DOWN: RangeInclusive<Duration> = Duration::ZERO..=HOUR;
+/// How long nothing must be heard: beyond a minute it would be no failover any more.
+pub(super) const SILENCE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_mins(1);
 /// How long nothing may be heard of what still lasts, and how long draining may take: less than a second is no time for a
 /// call.
 pub(super) const DRAIN: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24 * 30);

@@ -118,11 +118,20 @@ impl Client {
         self.ask(Method::POST, "/v1/reload", self.patience).await
     }
 
-    /// The last events (all that are remembered, without `last`); with `follow`, then every new one.
-    pub async fn events(&self, follow: bool, last: Option<usize>) -> Result<Lines<Event>, ClientError> {
+    /// The last events (all that are remembered, without `last`) since a time of RFC 3339 in UTC; with `follow`, then every
+    /// new one.
+    pub async fn events(
+        &self,
+        follow: bool,
+        last: Option<usize>,
+        since: Option<&str>,
+    ) -> Result<Lines<Event>, ClientError> {
         let mut route = format!("/v1/events?follow={follow}");
         if let Some(last) = last {
             let _ = write!(route, "&last={last}");
+        }
+        if let Some(since) = since {
+            let _ = write!(route, "&since={}", Segment(since));
         }
         let patience = (!follow).then_some(self.patience);
         self.lines(Method::GET, &route, Bytes::new(), patience).await

@@ -6,7 +6,7 @@
 //! waits, so that any task may do it.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -55,6 +55,8 @@ struct Book {
     /// Oldest first.
     history: VecDeque<Arc<Event>>,
     live: broadcast::Sender<Arc<Event>>,
+    /// How many there were of each kind. There are few kinds, and all of them are ours.
+    kinds: BTreeMap<String, u64>,
 }
 
 impl Default for Journal {
@@ -68,7 +70,7 @@ impl Journal {
     pub fn new() -> Self {
         let (live, _) = broadcast::channel(HISTORY);
         let history = VecDeque::new();
-        Self { book: Arc::new(Mutex::new(Book { seq: 0, history, live })) }
+        Self { book: Arc::new(Mutex::new(Book { seq: 0, history, live, kinds: BTreeMap::new() })) }
     }
 
     /// Numbers and dates an event, remembers it and tells every follower. Fields longer than [`MAX_TEXT`] are cut.
@@ -76,6 +78,10 @@ impl Journal {
         let mut book = self.book();
         book.seq += 1;
         let event = Arc::new(draft.dated(book.seq));
+        match book.kinds.get_mut(&event.kind) {
+            Some(count) => *count += 1,
+            None => drop(book.kinds.insert(event.kind.clone(), 1)),
+        }
         if book.history.len() == HISTORY {
             book.history.pop_front();
         }
@@ -92,6 +98,11 @@ impl Journal {
         book.history.iter().skip(skip).map(|event| Event::clone(event)).collect()
     }
 
+    /// How many events there were of each kind, forgotten ones included.
+    pub fn kinds(&self) -> BTreeMap<String, u64> {
+        self.book().kinds.clone()
+    }
+
     /// The last `n` events about one target, oldest first.
     pub fn about(&self, target: &str, n: usize) -> Vec<Event> {
         let book = self.book();
@@ -104,6 +115,14 @@ impl Journal {
     /// The whole history and then everything new, without a gap or a duplicate between the two.
     pub fn subscribe(&self) -> Follower {
         self.subscribe_last(HISTORY)
+    }
+
+    /// The last `n` events, of those that are not older than `since`, and then everything new.
+    pub fn subscribe_since(&self, since: &str, n: usize) -> Follower {
+        let mut follower = self.subscribe_last(n);
+        // In the one form that there is, times sort as they are written. A clock that was stepped may have them out of order.
+        follower.history.retain(|event| event.time.as_str() >= since);
+        follower
     }
 
     /// The last `n` events and then everything new.

@@ -11,7 +11,7 @@
 //! | `POST /v1/targets/NAME/probe` | | [`TargetDetail`] after one fresh probe of each of its servers |
 //! | `GET /v1/stats?by=BY` | | [`Stats`], told apart [`By`] something more where that is asked for |
 //! | `POST /v1/observe` | [`Observe`] | [`Observation`]s, a line each, without end; the packets of before are not among them |
-//! | `GET /v1/events?follow=BOOL&last=N` | | The last `N` [`Event`]s (or all), a line each; with `follow`, without end |
+//! | `GET /v1/events?follow=BOOL&last=N&since=TIME` | | The last `N` [`Event`]s (or all), of those since then, a line each; with `follow`, without end |
 //! | `POST /v1/interfaces/NAME?mode=MODE` | | [`InterfaceStatus`] |
 //! | `DELETE /v1/interfaces/NAME` | | [`InterfaceStatus`] |
 //! | `POST /v1/reload` | | [`Reloaded`] |
@@ -19,9 +19,11 @@
 //! Errors are [`Problem`] with a 4xx or 5xx status.
 
 mod observe;
+mod transcript;
 
 pub use observe::{Observation, Observe, Seen, reason};
 use serde::{Deserialize, Serialize};
+pub use transcript::{Exchange, Exchanged, Transcript};
 
 use crate::health::Health;
 
@@ -195,6 +197,9 @@ pub struct TargetDetail {
     pub services: Vec<String>,
     /// The last events about this target, oldest first.
     pub events: Vec<Event>,
+    /// The last probes of each of its servers, in the order of [`TargetStatus::probes`]; none while the daemon is dead.
+    #[serde(default)]
+    pub transcripts: Vec<Transcript>,
 }
 
 /// Body of `POST /v1/targets/NAME/admin`.

@@ -5,5 +5,6 @@ pub mod client;
 pub mod journal;
 pub mod lock;
 pub mod message;
+pub mod metrics;
 pub mod observers;
 pub mod server;

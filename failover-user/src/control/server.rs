@@ -43,6 +43,7 @@ use super::{
     message::{
         By, InterfaceStatus, Observe, Problem, Reloaded, SetAdmin, Stats, Status, TargetDetail, TargetStatus,
     },
+    metrics::Page,
     observers::Observer,
 };
 use crate::config::model::Mode;
@@ -87,6 +88,13 @@ pub enum Command {
         by: Option<By>,
         /// The answer.
         reply: Reply<Stats>,
+    },
+    /// Everything that is measured, a few targets at a time.
+    Metrics {
+        /// The first target, by its place in the configuration.
+        first: usize,
+        /// The answer.
+        reply: Reply<Page>,
     },
     /// Show packets.
     Observe {

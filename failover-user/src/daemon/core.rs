@@ -9,7 +9,7 @@ use failover_common::event::{Event, Kind};
 use jiff::Timestamp;
 use tokio::{
     signal::unix::Signal,
-    sync::mpsc,
+    sync::{mpsc, watch},
     time::{Instant, Interval, MissedTickBehavior, interval_at},
 };
 
@@ -21,6 +21,7 @@ use super::{
     observe::Observatory,
     remembered::Remembered,
     start::Started,
+    tally::Tally,
     targets::{Cause, Means, TargetState},
 };
 use crate::{
@@ -61,6 +62,11 @@ pub struct Core {
     /// What is remembered, when that was last walked through.
     pub(super) remembered: Option<Remembered>,
     pub(super) started: Instant,
+    /// The same, by the wall clock.
+    pub(super) began: Timestamp,
+    pub(super) tally: Tally,
+    /// What is run on every transition.
+    pub(super) hook: watch::Sender<Option<PathBuf>>,
     /// Where phones ask for any gatekeeper.
     pub(super) group: Group,
     pub(super) commands: mpsc::Sender<Command>,
@@ -79,6 +85,7 @@ impl Core {
         started: Started,
         journal: Journal,
         commands: mpsc::Sender<Command>,
+        hook: watch::Sender<Option<PathBuf>>,
     ) -> anyhow::Result<Self> {
         let config = started.config().clone();
         let interfaces = config.router.interfaces.iter().map(|interface| interface.name.as_str());
@@ -112,6 +119,9 @@ impl Core {
             detached: BTreeSet::new(),
             remembered: None,
             started: Instant::now(),
+            began: now,
+            tally: Tally::default(),
+            hook,
             group: Group::default(),
             commands,
             observatory: Observatory::new(),
@@ -121,6 +131,7 @@ impl Core {
             reports,
             _lock: started.lock,
         };
+        core.tally.reloaded(true);
         core.expire_orders();
         core.refresh_all();
         core.follow_devices();
@@ -151,7 +162,7 @@ impl Core {
                 news = self.observatory.news() => self.observation(news),
                 Ok(()) = self.devices.changed() => self.devices_changed(),
                 Some(found) = counts.recv() => self.take_count(found),
-                Some(()) = hang_up.recv() => self.reload_on_signal(),
+                Some(()) = hang_up.recv() => drop(self.reload()),
                 _ = comparison.tick() => self.compare(),
                 _ = orders.tick() => self.expire_orders(),
                 _ = flows.tick() => self.count(&counted),
@@ -181,6 +192,7 @@ impl Core {
                 orders: &self.orders,
                 dataplane: &mut self.dataplane,
                 journal: &self.journal,
+                tally: &mut self.tally,
                 cause,
             },
         );
@@ -204,16 +216,21 @@ impl Core {
             Outcome::Unable { said } => Some(said.clone()),
             _ => None,
         };
-        let known = self.fleet.get(id).and_then(|prober| prober.said.clone());
-        if !self.fleet.note(report) {
-            return;
-        }
+        let Some(prober) = self.fleet.get(id) else { return };
+        self.tally.probe(prober.subject.service, &report.outcome);
         // Said once, for as long as nothing else is.
-        if let Some(said) = unable.filter(|said| known.as_ref() != Some(said)) {
+        let unable = unable.filter(|said| prober.said.as_ref() != Some(said));
+        let learnt = report.ever_alive && !prober.part.ever_alive;
+        self.tally.late(report.late);
+        self.fleet.note(report);
+        if let Some(said) = unable {
             self.warn(format!("a probe could not be sent, which says nothing about its server: {said}"));
         }
-        for index in self.fleet.served_by(id) {
-            self.refresh(index, if changed { Cause::Health } else { Cause::Nothing });
+        // Most reports say what is known: with thousands of targets, deciding anew each time would be most of the work.
+        if changed || learnt {
+            for index in self.fleet.served_by(id) {
+                self.refresh(index, Cause::Health);
+            }
         }
     }
 
@@ -251,6 +268,7 @@ impl Core {
     }
 
     fn expire_orders(&mut self) {
+        self.fleet.keep();
         match self.orders.expire(Timestamp::now()) {
             Ok(over) => {
                 for name in over {

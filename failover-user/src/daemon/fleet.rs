@@ -1,16 +1,20 @@
 //! The probers: one task for each endpoint that is probed, however many targets share it, and what each said last.
 
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, oneshot},
     task::AbortHandle,
 };
 
-use super::lived::Lived;
+use super::{lived::Lived, transcript::Transcript};
 use crate::{
-    config::model::{Server, Target},
-    health::{Health, combine::Part},
+    config::model::{Probe, Server, ServiceKind, Target, Transport},
+    health::{Health, combine::Part, machine::Why},
     probe::{self, Exemption, Outcome, Report, Subject},
 };
 
@@ -20,6 +24,8 @@ const AGAIN: usize = 4;
 /// The probers, by id.
 pub struct Fleet {
     probers: BTreeMap<u32, Prober>,
+    /// Who probes what.
+    ids: HashMap<Question, u32>,
     /// The indices of the targets that each prober works for.
     works_for: BTreeMap<u32, Vec<usize>>,
     next: u32,
@@ -30,7 +36,7 @@ pub struct Fleet {
 
 /// One prober, and its last words.
 pub struct Prober {
-    subject: Subject,
+    pub(super) subject: Subject,
     again: mpsc::Sender<oneshot::Sender<()>>,
     task: AbortHandle,
     /// What its machine knows.
@@ -39,6 +45,11 @@ pub struct Prober {
     pub rtt: Option<Duration>,
     /// The last outcome, in words.
     pub said: Option<String>,
+    /// What it asked lately, and what came back.
+    pub transcript: Transcript,
+    pending: Option<String>,
+    /// Of the last change of health.
+    why: Option<Why>,
     failures: u32,
     fall: u8,
 }
@@ -74,12 +85,9 @@ fn everyone(posts: &[Post]) -> impl Iterator<Item = u32> {
 
 impl Fleet {
     /// No probers yet.
-    pub const fn new(
-        lived: Lived,
-        exemptions: mpsc::Sender<Exemption>,
-        reports: mpsc::Sender<Report>,
-    ) -> Self {
-        Self { probers: BTreeMap::new(), works_for: BTreeMap::new(), next: 0, lived, exemptions, reports }
+    pub fn new(lived: Lived, exemptions: mpsc::Sender<Exemption>, reports: mpsc::Sender<Report>) -> Self {
+        let (probers, ids, works_for) = (BTreeMap::new(), HashMap::new(), BTreeMap::new());
+        Self { probers, ids, works_for, next: 0, lived, exemptions, reports }
     }
 
     /// Starts what `targets` need and is not there, ends what they no longer need; the crews in their order.
@@ -93,6 +101,7 @@ impl Fleet {
             let needed = self.works_for.contains_key(id);
             if !needed {
                 prober.task.abort();
+                self.ids.remove(&question(&prober.subject));
             }
             needed
         });
@@ -114,23 +123,31 @@ impl Fleet {
     }
 
     fn find_or_start(&mut self, subject: Subject) -> u32 {
-        let same = |prober: &Prober| {
-            prober.subject.server == subject.server
-                && prober.subject.service.kind == subject.service.kind
-                && prober.subject.service.transport == subject.service.transport
-                && prober.subject.policy == subject.policy
-        };
-        if let Some((id, _)) = self.probers.iter().find(|(_, prober)| same(prober)) {
+        let question = question(&subject);
+        if let Some(id) = self.ids.get(&question) {
             return *id;
         }
         self.next += 1;
         let id = self.next;
+        self.ids.insert(question, id);
         let (again, requests) = mpsc::channel(AGAIN);
         let run = probe::run(id, subject.clone(), self.exemptions.clone(), requests, self.reports.clone());
         let task = tokio::spawn(run).abort_handle();
         let part = Part { health: Health::Unknown, ever_alive: self.lived.knows(&name(&subject)) };
         let fall = subject.policy.fall.get();
-        let prober = Prober { subject, again, task, part, rtt: None, said: None, failures: 0, fall };
+        let prober = Prober {
+            subject,
+            again,
+            task,
+            part,
+            rtt: None,
+            said: None,
+            transcript: Transcript::default(),
+            pending: None,
+            why: None,
+            failures: 0,
+            fall,
+        };
         self.probers.insert(id, prober);
         id
     }
@@ -144,14 +161,19 @@ impl Fleet {
         prober.part = Part { health: report.health, ever_alive: report.ever_alive || prober.part.ever_alive };
         prober.failures = report.failures;
         prober.fall = report.fall;
-        match report.outcome {
-            Outcome::Alive { rtt, said } => {
-                prober.rtt = Some(rtt);
-                prober.said = Some(said);
-            }
-            Outcome::Failed { said } | Outcome::Unable { said } => prober.said = Some(said),
+        prober.pending = report.pending;
+        prober.why = report.transition.map(|change| change.why).or(prober.why);
+        if let Outcome::Alive { rtt, .. } = report.outcome {
+            prober.rtt = Some(rtt);
         }
+        prober.said = Some(report.outcome.said().to_owned());
+        prober.transcript.note(report.at, report.question, report.outcome);
         true
+    }
+
+    /// Keeps what was learnt.
+    pub fn keep(&mut self) {
+        self.lived.keep();
     }
 
     /// The indices of the targets that prober `id` works for.
@@ -178,9 +200,18 @@ impl Fleet {
     /// What the worst of those at `posts` said that have a say: `sip/udp: no answer in 100ms, 3 of 3`. With more
     /// than one post it tells where: `sip/udp at [2001:db8::10]:5060: …`.
     pub fn said(&self, posts: &[Post]) -> String {
-        let probers = everyone(posts).filter_map(|id| self.get(id));
-        let worst = probers.max_by_key(|prober| (prober.part.ever_alive, prober.failures));
+        let worst = self.worst(posts);
         worst.map_or_else(|| "not probed yet".to_owned(), |prober| prober.words(posts.len() > 1))
+    }
+
+    /// Why its health last changed, in a word.
+    pub fn why(&self, posts: &[Post]) -> &'static str {
+        self.worst(posts).and_then(|prober| prober.why).map_or("unknown", Why::name)
+    }
+
+    fn worst(&self, posts: &[Post]) -> Option<&Prober> {
+        let probers = everyone(posts).filter_map(|id| self.get(id));
+        probers.max_by_key(|prober| (prober.part.ever_alive, prober.failures))
     }
 
     /// Asks `ids` for a probe at once; each receiver ends when that probe is done.
@@ -192,6 +223,14 @@ impl Fleet {
         })
         .collect()
     }
+}
+
+/// What makes two probers the same.
+type Question = (SocketAddr, ServiceKind, Transport, Probe);
+
+fn question(subject: &Subject) -> Question {
+    let Subject { server, service, policy } = subject;
+    (*server, service.kind, service.transport, policy.clone())
 }
 
 /// The service in [`Lived`].
@@ -218,7 +257,10 @@ impl Prober {
         let Subject { service, server, .. } = &self.subject;
         let at = if tells_where { format!(" at {server}") } else { String::new() };
         match self.failures {
-            0 => format!("{service}{at}: {said}"),
+            0 => match &self.pending {
+                Some(pending) => format!("{service}{at}: {said}, {pending}"),
+                None => format!("{service}{at}: {said}"),
+            },
             failures => {
                 let failures = failures.min(u32::from(self.fall));
                 format!("{service}{at}: {said}, {failures} of {}", self.fall)

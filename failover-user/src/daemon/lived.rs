@@ -7,6 +7,7 @@ use std::{
     collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,14 @@ struct Contents {
 pub struct Lived {
     path: PathBuf,
     services: BTreeSet<String>,
+    /// When it was last written; [`PAUSE`] is over where that is not known.
+    written: Option<Instant>,
+    /// Not written yet.
+    changed: bool,
 }
+
+/// The least time between two writes: thousands of services may be seen alive within a second.
+const PAUSE: Duration = Duration::from_secs(1);
 
 impl Lived {
     /// Reads what is kept in `state_dir`.
@@ -42,7 +50,7 @@ impl Lived {
                 BTreeSet::new()
             }
         };
-        Self { path, services }
+        Self { path, services, written: None, changed: false }
     }
 
     /// Whether `service` was ever alive.
@@ -53,7 +61,8 @@ impl Lived {
     /// `service` is alive.
     pub fn learn(&mut self, service: String) {
         if self.services.insert(service) {
-            self.store();
+            self.changed = true;
+            self.keep();
         }
     }
 
@@ -62,6 +71,15 @@ impl Lived {
         let before = self.services.len();
         self.services.retain(|service| services.contains(service));
         if self.services.len() != before {
+            self.changed = true;
+            self.keep();
+        }
+    }
+
+    /// Writes what has changed, unless it was written a moment ago. To be called every now and then.
+    pub fn keep(&mut self) {
+        if self.changed && self.written.is_none_or(|written| written.elapsed() >= PAUSE) {
+            (self.changed, self.written) = (false, Some(Instant::now()));
             self.store();
         }
     }
@@ -80,6 +98,14 @@ impl Lived {
     }
 }
 
+impl Drop for Lived {
+    fn drop(&mut self) {
+        if self.changed {
+            self.store();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +118,8 @@ mod tests {
             assert!(!lived.knows(service));
             lived.learn(service.to_owned());
         }
+        // What the last second brought is written at the end.
+        drop(lived);
         let mut again = Lived::load(dir.path());
         assert!(again.knows("sip/udp 192.0.2.10:5060") && again.knows("sip/tcp 192.0.2.10:5060"));
         again.keep_only(&BTreeSet::from(["sip/udp 192.0.2.10:5060".to_owned()]));

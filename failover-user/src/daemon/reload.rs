@@ -17,8 +17,17 @@ use crate::{
 };
 
 impl Core {
-    /// Reads the file again and follows it.
+    /// Reads the file again and follows it. The outcome is in the journal, too.
     pub(super) fn reload(&mut self) -> Result<Reloaded, Problem> {
+        let outcome = self.try_reload();
+        self.tally.reloaded(outcome.is_ok());
+        if let Err(problem) = &outcome {
+            self.warn(format!("the configuration was not reloaded: {}", problem.error));
+        }
+        outcome
+    }
+
+    fn try_reload(&mut self) -> Result<Reloaded, Problem> {
         let Loaded { config, warnings, .. } =
             config::load(&self.path).map_err(|error| Problem::new(3, error.report(false)))?;
         if let Some(word) = unchangeable(&self.config, &config) {
@@ -55,13 +64,6 @@ impl Core {
             self.warn(warning.clone());
         }
         Ok(Reloaded { schema: SCHEMA, targets: self.config.targets.len(), changes, warnings })
-    }
-
-    /// SIGHUP: the outcome is in the journal.
-    pub(super) fn reload_on_signal(&mut self) {
-        if let Err(problem) = self.reload() {
-            self.warn(format!("the configuration was not reloaded: {}", problem.error));
-        }
     }
 
     /// The places as they are, and where the targets of the new configuration begin: a target that stays keeps its
@@ -148,6 +150,9 @@ impl Core {
         });
         self.targets = states.collect();
         self.config = config;
+        self.tally.keep_only(&self.config.targets);
+        // With the path alone: who runs it has a copy, and looks before each run.
+        self.hook.send_replace(self.config.router.hook.clone());
         self.refresh_all();
         self.follow_devices();
     }
@@ -173,6 +178,7 @@ fn unchangeable(old: &Config, new: &Config) -> Option<&'static str> {
         ("bpffs_dir", old.bpffs_dir == new.bpffs_dir),
         ("max_flows", old.max_flows == new.max_flows),
         ("forward", old.forward == new.forward),
+        ("http_listen", old.http_listen == new.http_listen),
         ("envelope_source", old.envelope_source == new.envelope_source),
     ]
     .into_iter()
@@ -193,6 +199,9 @@ fn changes(old: &Config, new: &Config) -> Vec<String> {
     changes.extend(old.targets.iter().filter(gone).map(|before| format!("target {}: removed", before.name)));
     if old.router.interfaces != new.router.interfaces {
         changes.push("interfaces: changed".into());
+    }
+    if old.router.hook != new.router.hook {
+        changes.push("hook: changed".into());
     }
     changes
 }

@@ -1,17 +1,17 @@
 //! Commands, and what they are answered with.
 
-use std::{process, time::Duration};
+use std::{net::SocketAddr, process, time::Duration};
 
 use tokio::time::timeout;
 
-use super::core::Core;
+use super::{core::Core, fleet::Prober};
 use crate::{
-    config::model::{Mode, Target},
+    config::model::{Mode, Service, Target},
     control::{
         journal::timestamp,
         message::{
             BackupStatus, FlowTable, InterfaceStatus, ProbeStatus, Problem, RouterStatus, SCHEMA, Status,
-            TargetDetail, TargetStatus,
+            TargetDetail, TargetStatus, Transcript,
         },
         server::{Command, Reply},
     },
@@ -36,6 +36,7 @@ impl Core {
                 let stats = self.dataplane.stats(&self.config.targets, by);
                 drop(reply.send(stats.map_err(|error| problem(&error))));
             }
+            Command::Metrics { first, reply } => drop(reply.send(self.metrics(first))),
             Command::Observe { wish, reply } => self.observe(wish, reply),
             Command::Attach { name, mode, reply } => drop(reply.send(self.attach(&name, mode))),
             Command::Detach { name, reply } => drop(reply.send(self.detach(&name))),
@@ -44,24 +45,23 @@ impl Core {
     }
 
     fn status(&self) -> Result<Status, Problem> {
-        let interfaces = self.config.router.interfaces.iter().map(|i| self.interface(&i.name)).collect();
         let targets =
             (0..self.targets.len()).map(|index| self.target_status(index)).collect::<Result<_, _>>()?;
-        Ok(Status {
-            schema: SCHEMA,
-            router: RouterStatus {
-                pid: Some(process::id()),
-                uptime_s: Some(self.started.elapsed().as_secs_f64()),
-                stale: false,
-                interfaces,
-                flows: self.remembered.as_ref().map(|found| &found.flows).map(|flows| FlowTable {
-                    answered: flows.answered,
-                    calls: flows.answered_calls,
-                    room: flows.room,
-                }),
-            },
-            targets,
-        })
+        Ok(Status { schema: SCHEMA, router: self.router_status(), targets })
+    }
+
+    pub(super) fn router_status(&self) -> RouterStatus {
+        RouterStatus {
+            pid: Some(process::id()),
+            uptime_s: Some(self.started.elapsed().as_secs_f64()),
+            stale: false,
+            interfaces: self.config.router.interfaces.iter().map(|i| self.interface(&i.name)).collect(),
+            flows: self.remembered.as_ref().map(|found| &found.flows).map(|flows| FlowTable {
+                answered: flows.answered,
+                calls: flows.answered_calls,
+                room: flows.room,
+            }),
+        }
     }
 
     fn interface(&self, name: &str) -> InterfaceStatus {
@@ -120,22 +120,40 @@ impl Core {
     }
 
     fn probes(&self, target: &Target, index: usize) -> Vec<ProbeStatus> {
+        self.asked(target, index, |service, server, at, prober| ProbeStatus {
+            service: service.to_string(),
+            server: server.to_owned(),
+            address: at.to_string(),
+            health: prober.map(|p| p.part.health).unwrap_or_default(),
+            rtt_us: micros(prober.and_then(|p| p.rtt)),
+            last: prober.and_then(|p| p.said.clone()),
+        })
+    }
+
+    fn transcripts(&self, target: &Target, index: usize) -> Vec<Transcript> {
+        self.asked(target, index, |service, server, at, prober| Transcript {
+            service: service.to_string(),
+            server: server.to_owned(),
+            address: at.to_string(),
+            exchanges: prober.map(|prober| prober.transcript.exchanges()).unwrap_or_default(),
+        })
+    }
+
+    /// What is told of each probed service of each of the target's servers, the primary first.
+    fn asked<T>(
+        &self,
+        target: &Target,
+        index: usize,
+        tell: impl Fn(&Service, &str, SocketAddr, Option<&Prober>) -> T,
+    ) -> Vec<T> {
         let Some(state) = self.targets.get(index) else { return Vec::new() };
         let mut list = Vec::new();
         for (n, server) in target.servers().enumerate() {
             for post in state.crew.of(n) {
                 let asked = target.probed(server.at(post.address)).zip(&post.probers);
-                list.extend(asked.map(|((service, at), id)| {
-                    let prober = self.fleet.get(*id);
-                    ProbeStatus {
-                        service: service.to_string(),
-                        server: server.name.to_owned(),
-                        address: at.to_string(),
-                        health: prober.map(|p| p.part.health).unwrap_or_default(),
-                        rtt_us: micros(prober.and_then(|p| p.rtt)),
-                        last: prober.and_then(|p| p.said.clone()),
-                    }
-                }));
+                list.extend(
+                    asked.map(|((service, at), id)| tell(service, server.name, at, self.fleet.get(*id))),
+                );
             }
         }
         list
@@ -151,6 +169,7 @@ impl Core {
             addresses: target.addresses.iter().map(|address| address.to_string()).collect(),
             services: target.services.iter().map(ToString::to_string).collect(),
             events: self.journal.about(name, EVENTS),
+            transcripts: self.transcripts(target, index),
         })
     }
 

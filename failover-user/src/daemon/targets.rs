@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::fleet::{Crew, Fleet, Post};
+use super::{
+    fleet::{Crew, Fleet, Post},
+    tally::Tally,
+};
 use crate::{
     config::model::Target,
     control::{
@@ -106,6 +109,7 @@ impl TargetState {
         with.dataplane.place(target, self.place);
         if serves != self.serves {
             record_serving(with.journal, target, self.serves, serves, &words);
+            with.tally.serving(&target.name, outcome(serves), why.name());
             self.serves = serves;
             self.since = Timestamp::now();
             (self.began, self.kept) = (Instant::now(), None);
@@ -127,7 +131,7 @@ impl TargetState {
         matches!(self.serves, Serves::Draining { .. })
     }
 
-    fn take_health(&mut self, target: &Target, with: &Means<'_>) {
+    fn take_health(&mut self, target: &Target, with: &mut Means<'_>) {
         for server in 0..=target.backups.len() {
             let posts = self.crew.of(server);
             let parts: Vec<_> = posts.iter().map(|post| with.fleet.parts(&post.probers)).collect();
@@ -140,6 +144,7 @@ impl TargetState {
             if *known != whole.health {
                 let said = with.fleet.said(posts);
                 record_health(with.journal, target, name, *known, whole.health, &said);
+                with.tally.health(&target.name, name, whole.health, with.fleet.why(posts));
                 *known = whole.health;
             }
             for silent in whole.left_out {
@@ -162,6 +167,8 @@ pub struct Means<'a> {
     pub dataplane: &'a mut Dataplane,
     /// The history.
     pub journal: &'a Journal,
+    /// The counts.
+    pub tally: &'a mut Tally,
     /// What asks for the decision: an unchanged one gets new words where its cause is another one.
     pub cause: Cause,
 }
@@ -175,6 +182,16 @@ pub enum Cause {
     Health,
     /// The operator has spoken, or an order of his has ended.
     Operator,
+}
+
+/// The word of `status` for who serves.
+const fn outcome(serves: Serves) -> &'static str {
+    match serves {
+        Serves::Primary => "primary",
+        Serves::Backup(_) => "backup",
+        Serves::Draining { .. } => "draining",
+        Serves::Nobody => "none",
+    }
 }
 
 /// The name in events of the server that gets what is new.

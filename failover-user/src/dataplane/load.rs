@@ -19,6 +19,7 @@ use super::{
     maps::{Events, Maps, NAMES, pinned_room},
     observe::Observing,
     pins::{Pins, make_private, remove_folder},
+    probe_ports::ProbePorts,
     tables::Tables,
 };
 use crate::config::model::{Family, Forward, Mode, Prefix, Target};
@@ -52,6 +53,7 @@ pub struct Dataplane {
     pub(super) ebpf: Ebpf,
     /// While somebody observes: what runs in its place.
     pub(super) observing: Option<Observing>,
+    pub(super) probe_ports: ProbePorts,
     adopted: bool,
     pub(super) constants: Constants,
     /// Whether the programs of the way out are loaded.
@@ -159,6 +161,7 @@ impl Dataplane {
             links,
             ebpf,
             observing: None,
+            probe_ports: ProbePorts::default(),
             adopted,
             constants,
             egress,

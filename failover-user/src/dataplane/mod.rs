@@ -36,6 +36,7 @@ mod observe;
 pub mod offline;
 pub mod pass;
 mod pins;
+mod probe_ports;
 mod route;
 mod sweep;
 mod sync;

@@ -25,7 +25,7 @@ use super::{
     load::Dataplane,
     maps::{Maps, entries, fails},
     netdev::{Devices, MOST_DEVICES},
-    tables::{Desired, Tables, bitmap},
+    tables::{Desired, Tables},
 };
 use crate::{config::model::Target, director::Place};
 
@@ -115,14 +115,13 @@ impl Dataplane {
         } else {
             remove(&mut self.maps.probes, names::PROBES, socket)
         }?;
-        self.note_probe_ports()
+        if self.probe_ports.note(socket, exempt) { self.write_probe_ports() } else { Ok(()) }
     }
 
     /// The ports of all probe sockets: an answer's port tells most other packets from one.
-    fn note_probe_ports(&mut self) -> Result<(), Error> {
-        let sockets: Vec<EndpointKey> = self.maps.probes.keys().filter_map(Result::ok).collect();
-        let ports = bitmap(sockets.iter());
-        self.maps.ports.set(names::PROBING, *ports, 0).map_err(fails(names::PORTS, "write"))
+    fn write_probe_ports(&mut self) -> Result<(), Error> {
+        let ports = self.probe_ports.bitmap();
+        self.maps.ports.set(names::PROBING, ports, 0).map_err(fails(names::PORTS, "write"))
     }
 
     /// Next hops that packets have found are looked up anew from now on; 0: each time.
@@ -133,7 +132,8 @@ impl Dataplane {
     /// Forgets every probe socket: those of an older daemon are closed.
     pub fn forget_probes(&mut self) -> Result<(), Error> {
         let sockets: Vec<EndpointKey> = self.maps.probes.keys().filter_map(Result::ok).collect();
-        sockets.iter().try_for_each(|socket| self.exempt(socket, false))
+        sockets.iter().try_for_each(|socket| remove(&mut self.maps.probes, names::PROBES, socket))?;
+        self.write_probe_ports()
     }
 
     /// Follows the machine's devices: which can take a redirected frame, and the addresses of those that are attached.

@@ -254,6 +254,24 @@ pub fn serves(now: Availability, backups: usize) -> Serves {
 }
 
 impl Why {
+    /// The word in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PrimaryHealthy => "primary-healthy",
+            Self::PrimaryUnknown => "primary-unknown",
+            Self::PrimaryDown => "primary-down",
+            Self::PrimaryRecovering => "primary-recovering",
+            Self::Operator => "operator",
+            Self::AllDown => "all-down",
+            Self::FailbackManual => "failback-manual",
+            Self::DisabledWithoutBackup => "disabled-without-backup",
+            Self::FailbackDrain => "failback-drain",
+            Self::Drained => "drained",
+            Self::DrainLimit => "drain-limit",
+            Self::DrainWithoutBackup => "drain-without-backup",
+        }
+    }
+
     /// In words; `said` is what the primary's probes said last.
     pub fn words(self, said: &str) -> String {
         match self {

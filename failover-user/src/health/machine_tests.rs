@@ -5,8 +5,9 @@ use std::num::NonZeroU8;
 use proptest::prelude::*;
 
 use super::*;
+use crate::{config::model::Flap, health::rtt::FLOOR};
 use Health::{Down, Recovering, Suspect, Unknown, Up};
-use Observation::{Alive, Failed};
+use Observation::{Alive, Silent as Failed};
 
 fn policy(fall: u8, rise: u8, hold_down_ms: u64) -> Probe {
     Probe {
@@ -16,8 +17,20 @@ fn policy(fall: u8, rise: u8, hold_down_ms: u64) -> Probe {
         fall: NonZeroU8::new(fall).unwrap(),
         rise: NonZeroU8::new(rise).unwrap(),
         hold_down: Duration::from_millis(hold_down_ms),
+        silence: Duration::ZERO,
+        warm_up: Duration::ZERO,
+        flap: Flap { half_life: Duration::ZERO, ..Flap::default() },
         ..Probe::default()
     }
+}
+
+fn new(policy: &Probe) -> Machine {
+    Machine::new(policy, FLOOR)
+}
+
+/// An outcome that is known as soon as the question is asked.
+fn at_once(machine: &mut Machine, outcome: Observation, at: Instant) -> Option<Transition> {
+    machine.observe(outcome, at, at)
 }
 
 /// `fall`, `rise`, `hold_down` in ms; outcomes, each with its time in ms; the health before and after the last one.
@@ -78,17 +91,17 @@ const TABLE: &[Row] = &[
 fn transition_table() {
     let start = Instant::now();
     for ((fall, rise, hold_down), script, before, after) in TABLE {
-        let mut machine = Machine::new(&policy(*fall, *rise, *hold_down));
+        let mut machine = new(&policy(*fall, *rise, *hold_down));
         let mut last = None;
         let mut from = machine.health();
         for (outcome, at) in *script {
             from = machine.health();
-            last = machine.observe(*outcome, start + Duration::from_millis(*at));
+            last = at_once(&mut machine, *outcome, start + Duration::from_millis(*at));
         }
         let row = format!("fall {fall}, rise {rise}, hold_down {hold_down}: {script:?}");
         assert_eq!((from, machine.health()), (*before, *after), "{row}");
-        let change = (before != after).then_some(Transition { from: *before, to: *after });
-        assert_eq!(last, change, "{row}");
+        let change = (before != after).then_some((*before, *after));
+        assert_eq!(last.map(|change| (change.from, change.to)), change, "{row}");
     }
 }
 
@@ -107,10 +120,10 @@ fn every_state_and_outcome_is_in_the_table() {
 #[test]
 fn probes_come_fast_while_the_next_outcome_may_decide() {
     let policy = policy(2, 2, 0);
-    let mut machine = Machine::new(&policy);
+    let mut machine = new(&policy);
     let mut seen = vec![(machine.health(), machine.next_interval())];
     for outcome in [Alive, Failed, Failed, Alive] {
-        machine.observe(outcome, Instant::now());
+        at_once(&mut machine, outcome, Instant::now());
         seen.push((machine.health(), machine.next_interval()));
     }
     let (slow, fast) = (policy.interval, policy.fast_interval);
@@ -152,7 +165,7 @@ proptest! {
         steps in prop::collection::vec((any::<bool>(), 0_u64..12), 0..60),
     ) {
         let start = Instant::now();
-        let mut machine = Machine::new(&policy(fall, rise, hold_down));
+        let mut machine = new(&policy(fall, rise, hold_down));
         let mut history = Vec::new();
         let mut now = 0;
         let mut entered = 0;
@@ -161,11 +174,11 @@ proptest! {
             let outcome = if alive { Alive } else { Failed };
             history.push((outcome, now));
             let before = machine.health();
-            let change = machine.observe(outcome, start + Duration::from_millis(now));
+            let change = at_once(&mut machine, outcome, start + Duration::from_millis(now));
             let after = machine.health();
 
             prop_assert_eq!(after, by_definition(fall.into(), rise.into(), hold_down, &history));
-            prop_assert_eq!(change, (before != after).then_some(Transition { from: before, to: after }));
+            prop_assert_eq!(change.map(|it| (it.from, it.to)), (before != after).then_some((before, after)));
             let failures = history.iter().rev().take_while(|(outcome, _)| *outcome == Failed).count();
             prop_assert_eq!(machine.failures() as usize, failures);
             prop_assert_eq!(machine.ever_alive(), history.iter().any(|(outcome, _)| *outcome == Alive));

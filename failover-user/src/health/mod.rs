@@ -1,8 +1,10 @@
-//! Health: a pure state machine for each probed service ([`machine`]), and what its services say of a whole server
-//! ([`combine`]). Time is injected; nothing here does I/O.
+//! Health: a pure state machine for each probed service ([`machine`], with its round trips in [`rtt`] and its flap damping in
+//! [`flap`]), and what its services say of a whole server ([`combine`]). Time is injected; nothing here does I/O.
 
 pub mod combine;
+pub mod flap;
 pub mod machine;
+pub mod rtt;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! One probe's question, in whatever protocol: what the transports need to know of it.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::config::model::Transport;
 
@@ -12,15 +12,23 @@ const LONGEST_TEXT: usize = 64;
 pub(super) struct Ask<'a> {
     pub(super) server: SocketAddr,
     pub(super) transport: Transport,
-    /// From the first packet to the answer.
+    /// How long the answer is waited for, from the first packet on; at most `timeout`.
+    pub(super) wait: Duration,
+    /// The policy's time-out, within which a late answer counts as well.
     pub(super) timeout: Duration,
-    pub(super) question: &'a dyn Question,
+    pub(super) question: &'a Arc<dyn Question>,
 }
 
 /// A protocol's question, with a token that its answer has to repeat.
 pub(super) trait Question: Send + Sync {
     /// The request, as sent from `local`; over TCP with whatever frames it.
     fn request(&self, local: SocketAddr) -> Vec<u8>;
+
+    /// What nobody off the path can know of the request, as it stands in what was sent from `local`.
+    fn token(&self, local: SocketAddr) -> Vec<u8>;
+
+    /// The question, in words: `OPTIONS sip:192.0.2.10:5060, CSeq 7`.
+    fn words(&self) -> String;
 
     /// Judges one message. Over UDP: one datagram, which may hold several.
     fn judge(&self, message: &[u8]) -> Verdict;
@@ -61,13 +69,14 @@ pub(super) enum Verdict {
 impl Ask<'_> {
     /// What is said when time is up. `heard` is what came in meanwhile and did not decide.
     pub(super) fn no_answer(&self, heard: Option<&str>) -> String {
-        said_nothing("answer", self.timeout, heard)
+        said_nothing("answer", self.wait, heard)
     }
 }
 
 /// `no answer in 300ms (connected)`.
 pub(super) fn said_nothing(what: &str, timeout: Duration, heard: Option<&str>) -> String {
-    let timeout = humantime::format_duration(timeout);
+    let whole = Duration::from_millis(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
+    let timeout = humantime::format_duration(whole);
     match heard {
         Some(heard) => format!("no {what} in {timeout} ({heard})"),
         None => format!("no {what} in {timeout}"),

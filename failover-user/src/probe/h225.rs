@@ -30,6 +30,15 @@ impl Question for H225 {
         tpkt::packet(&enquiry).unwrap_or_default()
     }
 
+    /// Asked over TCP alone, where the kernel knows the quotes of its own connections.
+    fn token(&self, _: SocketAddr) -> Vec<u8> {
+        self.call.to_be_bytes().to_vec()
+    }
+
+    fn words(&self) -> String {
+        format!("Status Enquiry, call reference {}", self.call)
+    }
+
     fn judge(&self, octets: &[u8]) -> Verdict {
         let Ok(message) = Message::parse(octets) else { return Verdict::NotOurs };
         let answers = matches!(message.kind, Kind::RELEASE_COMPLETE | Kind::STATUS);

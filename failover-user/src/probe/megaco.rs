@@ -12,15 +12,15 @@ use crate::{
 };
 
 /// An AuditValue of ROOT.
-pub(super) struct Megaco<'a> {
+pub(super) struct Megaco {
     pub(super) transport: Transport,
     /// The token: 32 bits, and those of the socket's port or the connection's numbers.
     pub(super) transaction: u32,
     /// The errors that count. A reply without one does always.
-    pub(super) alive: &'a StatusSet,
+    pub(super) alive: StatusSet,
 }
 
-impl Question for Megaco<'_> {
+impl Question for Megaco {
     fn request(&self, local: SocketAddr) -> Vec<u8> {
         let message = AuditRoot { transaction: self.transaction, local }.to_bytes();
         match self.transport {
@@ -28,6 +28,14 @@ impl Question for Megaco<'_> {
             // A hundred bytes fit into a packet.
             Transport::Tcp => tpkt::packet(&message).unwrap_or(message),
         }
+    }
+
+    fn token(&self, _: SocketAddr) -> Vec<u8> {
+        self.transaction.to_string().into_bytes()
+    }
+
+    fn words(&self) -> String {
+        format!("AuditValue of ROOT, transaction {}", self.transaction)
     }
 
     fn judge(&self, message: &[u8]) -> Verdict {

@@ -9,17 +9,25 @@ use crate::{
 };
 
 /// An AuditEndpoint command.
-pub(super) struct Mgcp<'a> {
+pub(super) struct Mgcp {
     pub(super) server: SocketAddr,
     /// The token: thirty bits, all that MGCP has for it, and those of the socket's port.
     pub(super) transaction: u32,
     /// The codes that count.
-    pub(super) alive: &'a StatusSet,
+    pub(super) alive: StatusSet,
 }
 
-impl Question for Mgcp<'_> {
+impl Question for Mgcp {
     fn request(&self, _: SocketAddr) -> Vec<u8> {
         AuditEndpoint { transaction: self.transaction, domain: self.server.ip() }.to_bytes()
+    }
+
+    fn token(&self, _: SocketAddr) -> Vec<u8> {
+        self.transaction.to_string().into_bytes()
+    }
+
+    fn words(&self) -> String {
+        format!("AUEP {} to {}", self.transaction, self.server)
     }
 
     fn judge(&self, datagram: &[u8]) -> Verdict {

@@ -10,14 +10,13 @@
 //! Invariants:
 //! - No packet leaves a probe socket before the data plane has confirmed that it will not touch the answers
 //!   ([`Exemption`]): a `dedicated` backup's answers would otherwise be rewritten, and never match the socket.
-//! - Only an answer on the connected socket that repeats the *current* probe's random token counts (a Via branch and a
-//!   Call-ID, a transaction identifier).
-//!   An answer to an earlier probe does not: a server that answers each probe later than the timeout has failed each
-//!   of them, however steadily its answers come in.
+//! - Only an answer on the connected socket counts that repeats the random token of a probe (a Via branch and a Call-ID, a
+//!   transaction identifier) which is younger than the policy's timeout: a server that answers each probe later than that has
+//!   failed each of them, however steadily its answers come in.
 //! - What a probe socket sends is marked, so that the data plane leaves it alone where it leaves the router.
 //! - What a stranger can forge (datagrams, ICMP errors) neither fails a probe, nor makes it succeed, nor keeps a
 //!   CPU busy.
-//! - A probe ends within its policy's timeout from its first packet on.
+//! - A probe ends within its policy's timeout from its first packet on, and usually much sooner ([`Machine::patience`]).
 //!
 //! Nothing here waits for anything but its channels and its own socket. Whoever drains `reports` and answers
 //! `exemptions` must not itself wait for a prober: that would be a deadlock.
@@ -26,8 +25,10 @@ mod ask;
 mod command;
 mod exempt;
 mod h225;
+mod icmp;
 mod megaco;
 mod mgcp;
+mod pace;
 mod prober;
 mod ras;
 mod sip;
@@ -46,7 +47,10 @@ use socket2::SockRef;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::exempt::{Exemption, Ledger};
-use self::prober::Prober;
+use self::{
+    pace::{fraction, jittered, least_patience, pending, random_u32, turn},
+    prober::Prober,
+};
 use crate::{
     config::model::{Probe, Service},
     health::{
@@ -83,7 +87,13 @@ pub enum Outcome {
     },
     /// Anything else.
     Failed {
-        /// What happened, in words: `no answer in 300ms`, `503 Service Unavailable`, `connection refused`.
+        /// What happened, in words: `no answer in 300ms`.
+        said: String,
+    },
+    /// A clear no, which is not silence: an answer that does not count, a refused or reset connection, an ICMP error that
+    /// quotes the question.
+    Refused {
+        /// What happened, in words: `503 Service Unavailable`, `connection refused`.
         said: String,
     },
     /// This machine could not ask (no descriptors, no ports, its own firewall, …): that says nothing about the server,
@@ -104,10 +114,20 @@ impl Outcome {
         if is_own_fault(error) { Self::Unable { said } } else { Self::Failed { said } }
     }
 
+    /// In words.
+    pub fn said(&self) -> &str {
+        let (Self::Alive { said, .. }
+        | Self::Failed { said }
+        | Self::Refused { said }
+        | Self::Unable { said }) = self;
+        said
+    }
+
     const fn observation(&self) -> Option<Observation> {
         match self {
             Self::Alive { .. } => Some(Observation::Alive),
-            Self::Failed { .. } => Some(Observation::Failed),
+            Self::Failed { .. } => Some(Observation::Silent),
+            Self::Refused { .. } => Some(Observation::Refused),
             Self::Unable { .. } => None,
         }
     }
@@ -120,6 +140,10 @@ pub struct Report {
     pub id: u32,
     /// When the outcome was known.
     pub at: Instant,
+    /// How much later than planned it was asked.
+    pub late: Duration,
+    /// What was asked, in words: `OPTIONS sip:192.0.2.10:5060, CSeq 7`.
+    pub question: String,
     /// How the probe ended.
     pub outcome: Outcome,
     /// The service's health, this outcome included.
@@ -132,29 +156,41 @@ pub struct Report {
     pub failures: u32,
     /// The policy's threshold.
     pub fall: u8,
+    /// What the outcome is not enough for, in words.
+    pub pending: Option<String>,
 }
 
 impl Report {
-    /// Has the machine take in an outcome that is known now.
-    fn of(id: u32, outcome: Outcome, machine: &mut Machine, fall: u8) -> Self {
+    /// Has the machine take in an outcome, known now, of a question that was asked at `asked`.
+    fn of(prober: &Prober, outcome: Outcome, machine: &mut Machine, asked: Instant) -> Self {
         let at = tokio::time::Instant::now().into_std();
-        let transition = outcome.observation().and_then(|observation| machine.observe(observation, at));
+        let asked = match outcome {
+            // It may have been an earlier question.
+            Outcome::Alive { rtt, .. } => at.checked_sub(rtt).unwrap_or(asked),
+            _ => asked,
+        };
+        let transition =
+            outcome.observation().and_then(|observation| machine.observe(observation, asked, at));
         Self {
-            id,
+            id: prober.id,
             at,
+            late: prober.late,
+            question: prober.question.clone(),
             outcome,
             health: machine.health(),
             ever_alive: machine.ever_alive(),
             transition,
             failures: machine.failures(),
-            fall,
+            fall: prober.subject.policy.fall.get(),
+            pending: pending(machine, at),
         }
     }
 }
 
 /// Probes `subject` for ever: until `reports` is closed, or the task is aborted.
 ///
-/// The first probe starts after a random part of the interval, at most 100 ms. The next one starts an interval
+/// The first probe starts after a random part of the interval, at most 100 ms, and a fifth of a millisecond for each prober
+/// before this one (by `id`). The next one starts an interval
 /// (±10 %) after the last one's start, or as soon as that one is done and reported. A message on `again` has it start at
 /// once, and is answered when that probe is done and reported; messages that arrive during a probe ask for another.
 /// A full `reports` holds probing up, so that no report is lost.
@@ -170,10 +206,10 @@ pub async fn run(
     mut again: mpsc::Receiver<oneshot::Sender<()>>,
     reports: mpsc::Sender<Report>,
 ) {
-    let mut machine = Machine::new(&subject.policy);
-    let fall = subject.policy.fall.get();
-    let first = subject.policy.interval.min(LONGEST_FIRST_DELAY).mul_f64(fraction(random_u32()));
-    let mut prober = Prober::new(subject, exemptions);
+    let mut machine = Machine::new(&subject.policy, least_patience(subject.service.transport));
+    let interval = subject.policy.interval;
+    let first = interval.min(LONGEST_FIRST_DELAY).mul_f64(fraction(random_u32())) + turn(id);
+    let mut prober = Prober::new(id, subject, exemptions);
     let mut next = tokio::time::Instant::now() + first;
     let mut earliest = tokio::time::Instant::now();
     loop {
@@ -182,7 +218,12 @@ pub async fn run(
             () = reports.closed() => return,
         };
         let started = tokio::time::Instant::now();
-        let report = Report::of(id, prober.probe().await, &mut machine, fall);
+        // One that was asked for before its time is not late.
+        prober.late = started.saturating_duration_since(next.max(earliest));
+        prober.wait = prober.patience(&machine);
+        let outcome = prober.probe().await;
+        let report = Report::of(&prober, outcome, &mut machine, started.into_std());
+        let unable = matches!(report.outcome, Outcome::Unable { .. });
         if reports.send(report).await.is_err() {
             return;
         }
@@ -191,7 +232,9 @@ pub async fn run(
             let _ = done.send(());
         }
         earliest = started + LEAST_GAP;
-        next = started + jittered(machine.next_interval(), random_u32());
+        // This machine's own want is not mended by asking for more.
+        let pause = if unable { interval.max(machine.next_interval()) } else { machine.next_interval() };
+        next = started + jittered(pause, random_u32());
     }
 }
 
@@ -213,21 +256,6 @@ async fn wait(
         asked.push(done);
     }
     asked
-}
-
-/// `interval` ±10 %.
-fn jittered(interval: Duration, random: u32) -> Duration {
-    interval.mul_f64(0.9 + 0.2 * fraction(random))
-}
-
-/// From 0 to 1.
-fn fraction(random: u32) -> f64 {
-    f64::from(random) / f64::from(u32::MAX)
-}
-
-/// For jitter alone, where a failing source of randomness may go unheard: making the next token reports it.
-fn random_u32() -> u32 {
-    getrandom::u32().unwrap_or(u32::MAX / 2)
 }
 
 /// Whether an error of a socket call is about this machine's means or rules, and not about the way to the server.

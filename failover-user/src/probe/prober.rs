@@ -1,5 +1,7 @@
 //! One service's prober: which question it asks, and by what.
 
+use std::{sync::Arc, time::Duration};
+
 use tokio::sync::mpsc;
 
 use super::{
@@ -9,6 +11,7 @@ use super::{
 };
 use crate::{
     config::model::{Service, ServiceKind, Transport, Way},
+    health::machine::Machine,
     proto::{
         mgcp::MAX_TRANSACTION,
         sip::{Carrier, Token},
@@ -17,7 +20,14 @@ use crate::{
 
 /// What is kept from one probe to the next.
 pub(super) struct Prober {
+    pub(super) id: u32,
     pub(super) subject: Subject,
+    /// How long the next answer is waited for.
+    pub(super) wait: Duration,
+    /// The last question, in words.
+    pub(super) question: String,
+    /// How much later than planned it was asked.
+    pub(super) late: Duration,
     exemptions: mpsc::Sender<Exemption>,
     /// Sent so far; the last CSeq.
     requests: u32,
@@ -27,20 +37,32 @@ pub(super) struct Prober {
 }
 
 impl Prober {
-    pub(super) fn new(subject: Subject, exemptions: mpsc::Sender<Exemption>) -> Self {
+    pub(super) fn new(id: u32, subject: Subject, exemptions: mpsc::Sender<Exemption>) -> Self {
         let (udp, tcp, command) = (udp::Io::default(), tcp::Io::default(), command::Io::default());
-        Self { subject, exemptions, requests: 0, udp, tcp, command }
+        let (wait, question, late) = (subject.policy.timeout, String::new(), Duration::ZERO);
+        Self { id, subject, wait, question, late, exemptions, requests: 0, udp, tcp, command }
+    }
+
+    /// How long the next answer is waited for. Late answers count over UDP, as long as the socket stays.
+    pub(super) fn patience(&self, machine: &Machine) -> Duration {
+        let Service { kind, transport, .. } = self.subject.service;
+        match transport {
+            Transport::Udp if kind != ServiceKind::Ras => machine.pace(),
+            Transport::Udp | Transport::Tcp => machine.patience(),
+        }
     }
 
     pub(super) async fn probe(&mut self) -> Outcome {
         let Subject { server, service, ref policy } = self.subject;
         match &policy.way {
             Way::Command(command) => {
+                self.question = command.to_string();
                 let run = command::Run { command, server, service, timeout: policy.timeout };
                 self.command.probe(&run).await
             }
             Way::Connect if service.transport == Transport::Tcp => {
-                self.tcp.connect(server, policy.timeout, &self.exemptions).await
+                self.question = format!("connection to {server}");
+                self.tcp.connect(server, self.wait, &self.exemptions).await
             }
             Way::Protocol | Way::Connect => self.ask().await,
         }
@@ -51,12 +73,12 @@ impl Prober {
         self.requests = (self.requests + 1) & 0x7fff_ffff;
         let Subject { server, service, policy } = &self.subject;
         let (server, Service { kind, transport, .. }) = (*server, *service);
-        let unguessable = question(&self.subject, self.requests);
-        let question = match &unguessable {
-            Ok(question) => &**question,
+        let question = match question(&self.subject, self.requests) {
+            Ok(question) => question,
             Err(error) => return Outcome::unable(format!("cannot make an unguessable request: {error}")),
         };
-        let ask = Ask { server, transport, timeout: policy.timeout, question };
+        self.question = question.words();
+        let ask = Ask { server, transport, wait: self.wait, timeout: policy.timeout, question: &question };
         let session = match kind {
             ServiceKind::Sips => match tls::Session::new(&policy.tls, server).await {
                 Ok(session) => Some(session),
@@ -72,7 +94,7 @@ impl Prober {
 }
 
 /// The next question, with a token that nobody can guess.
-fn question(subject: &Subject, cseq: u32) -> Result<Box<dyn Question + '_>, getrandom::Error> {
+fn question(subject: &Subject, cseq: u32) -> Result<Arc<dyn Question>, getrandom::Error> {
     let Subject { server, service, policy } = subject;
     let (server, transport) = (*server, service.transport);
     Ok(match service.kind {
@@ -85,21 +107,21 @@ fn question(subject: &Subject, cseq: u32) -> Result<Box<dyn Question + '_>, getr
             let mut random = [0; Token::RANDOM];
             getrandom::fill(&mut random)?;
             let token = Token::from_random(&random);
-            Box::new(sip::Sip { server, carrier, token, cseq, alive: &policy.sip_alive })
+            Arc::new(sip::Sip { server, carrier, token, cseq, alive: policy.sip_alive.clone() })
         }
         ServiceKind::Mgcp => {
             let transaction = transaction(MAX_TRANSACTION)?;
-            Box::new(mgcp::Mgcp { server, transaction, alive: &policy.mgcp_alive })
+            Arc::new(mgcp::Mgcp { server, transaction, alive: policy.mgcp_alive.clone() })
         }
         ServiceKind::Megaco => {
             let transaction = transaction(u32::MAX)?;
-            Box::new(megaco::Megaco { transport, transaction, alive: &policy.megaco_alive })
+            Arc::new(megaco::Megaco { transport, transaction, alive: policy.megaco_alive.clone() })
         }
         ServiceKind::Ras => {
             let number = transaction(u32::from(u16::MAX))? as u16;
-            Box::new(ras::Ras { request: policy.ras, number })
+            Arc::new(ras::Ras { request: policy.ras, number })
         }
-        ServiceKind::H225 => Box::new(h225::H225 { call: transaction(h225::MOST_CALLS)? as u16 }),
+        ServiceKind::H225 => Arc::new(h225::H225 { call: transaction(h225::MOST_CALLS)? as u16 }),
     })
 }
 

@@ -53,6 +53,15 @@ impl Question for Ras {
         self.encoded(local).unwrap_or_default()
     }
 
+    /// All of it: the number alone is too short to be told from what happens to look like it.
+    fn token(&self, local: SocketAddr) -> Vec<u8> {
+        self.request(local)
+    }
+
+    fn words(&self) -> String {
+        format!("{}, requestSeqNum {}", self.request.name().to_uppercase(), self.number)
+    }
+
     fn judge(&self, datagram: &[u8]) -> Verdict {
         let Ok(message) = RasMessage::decode(datagram) else { return Verdict::NotOurs };
         if message.request_seq_num() != Some(self.number) {

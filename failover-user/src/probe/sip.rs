@@ -9,19 +9,27 @@ use crate::{
 };
 
 /// An OPTIONS request.
-pub(super) struct Sip<'a> {
+pub(super) struct Sip {
     pub(super) server: SocketAddr,
     pub(super) carrier: Carrier,
     pub(super) token: Token,
     pub(super) cseq: u32,
     /// The codes that count.
-    pub(super) alive: &'a StatusSet,
+    pub(super) alive: StatusSet,
 }
 
-impl Question for Sip<'_> {
+impl Question for Sip {
     fn request(&self, local: SocketAddr) -> Vec<u8> {
         let Self { server, carrier, ref token, cseq, .. } = *self;
         Options { server, local, carrier, token, cseq }.to_bytes()
+    }
+
+    fn token(&self, _: SocketAddr) -> Vec<u8> {
+        self.token.branch.clone().into_bytes()
+    }
+
+    fn words(&self) -> String {
+        format!("OPTIONS sip:{}, CSeq {}", self.server, self.cseq)
     }
 
     fn judge(&self, bytes: &[u8]) -> Verdict {
@@ -43,7 +51,7 @@ impl Question for Sip<'_> {
     }
 }
 
-impl Sip<'_> {
+impl Sip {
     fn is_answered_by(&self, message: &Message<'_>) -> bool {
         let branch = message.top_via().ok().and_then(|via| via.branch());
         branch == Some(self.token.branch.as_bytes())

@@ -59,15 +59,17 @@ impl Io {
         let started = Instant::now();
         let mut heard = None;
         let exchange = exchange(socket, ask, session, local, &mut heard);
-        let ended = tokio::time::timeout_at(started + ask.timeout, exchange).await;
-        outcome(ended.unwrap_or_else(|_| Err(ask.no_answer(heard.as_deref()))), started)
+        match tokio::time::timeout_at(started + ask.wait, exchange).await {
+            Ok(ended) => outcome(ended, started),
+            Err(_) => Outcome::Failed { said: ask.no_answer(heard.as_deref()) },
+        }
     }
 
     /// A connection that is accepted, and nothing more. Cancel safety: as [`Self::probe`].
     pub(super) async fn connect(
         &mut self,
         server: SocketAddr,
-        timeout: Duration,
+        wait: Duration,
         exemptions: &mpsc::Sender<Exemption>,
     ) -> Outcome {
         let (socket, _) = match self.open(server, exemptions).await {
@@ -75,11 +77,10 @@ impl Io {
             Err(outcome) => return outcome,
         };
         let started = Instant::now();
-        let ended = match tokio::time::timeout_at(started + timeout, connected(socket, server)).await {
-            Ok(connection) => connection.map(|_| "connected".to_owned()),
-            Err(_) => Err(said_nothing("connection", timeout, None)),
-        };
-        outcome(ended, started)
+        match tokio::time::timeout_at(started + wait, connected(socket, server)).await {
+            Ok(connection) => outcome(connection.map(|_| "connected".to_owned()), started),
+            Err(_) => Outcome::Failed { said: said_nothing("connection", wait, None) },
+        }
     }
 
     /// The next connection's socket, exempted, and where it is bound.
@@ -100,10 +101,11 @@ impl Io {
     }
 }
 
+/// What was said before time was up.
 fn outcome(ended: Result<String, String>, started: Instant) -> Outcome {
     match ended {
         Ok(said) => Outcome::Alive { rtt: started.elapsed(), said },
-        Err(said) => Outcome::Failed { said },
+        Err(said) => Outcome::Refused { said },
     }
 }
 

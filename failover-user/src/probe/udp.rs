@@ -2,18 +2,22 @@
 //!
 //! The kernel hands a connected socket only datagrams from the server's address and port; everything else about a
 //! datagram is a stranger's word until it repeats the token. ICMP errors come up as errors of `recv` and `send`. They
-//! are cheap to forge and say nothing that the timeout will not say, so they never decide; they only make the
-//! report more telling.
+//! are cheap to forge: one fails a probe only where it quotes the token, which nobody off the path can know
+//! ([`icmp`]); any other one makes the report more telling, and no more.
+//!
+//! Questions without an answer stay open for the policy's time-out, also when the next one is out: a server that became
+//! slower than it used to be, or stood still for a moment, is alive by its late answer.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{cell::RefCell, collections::VecDeque, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::{net::UdpSocket, sync::mpsc, time::Instant};
+use rustix::net::RecvFlags;
+use tokio::{io::Interest, net::UdpSocket, sync::mpsc, time::Instant};
 
 use super::{
     Exemption, Outcome, any_local,
-    ask::{Ask, Verdict},
+    ask::{Ask, Question, Verdict},
     exempt::Exempted,
-    leave_alone, local_towards, words,
+    icmp, leave_alone, local_towards, words,
 };
 
 /// The longest datagram.
@@ -27,12 +31,24 @@ const BREATH: Duration = Duration::from_millis(1);
 /// Tries at sending: each can be turned down by an ICMP error that an earlier packet got.
 const TRIES: u32 = 3;
 
+/// Questions that stay open.
+const OPEN: usize = 32;
+
 /// What is kept between probes.
 #[derive(Default)]
 pub(super) struct Io {
+    /// Without an answer, since the last answer; the oldest first.
+    unanswered: Unanswered,
     pub(super) open: Option<Open>,
-    /// Made at the first probe: one byte longer than a datagram may be, so that a longer one is not taken for it.
-    buffer: Vec<u8>,
+}
+
+/// Questions, and when each was asked.
+type Unanswered = VecDeque<(Arc<dyn Question>, Instant)>;
+
+thread_local! {
+    /// Where datagrams are read and judged: one byte longer than a datagram may be, so that a longer one is not taken for it.
+    /// It is one for all probers, because there may be ten thousand of them.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; LONGEST + 1]);
 }
 
 /// An exempted, connected socket. The order matters: the exemption is taken back before the port is.
@@ -44,7 +60,7 @@ pub(super) struct Open {
 
 /// Why a probe failed before its time was up.
 enum Refusal {
-    /// The answer's code does not count as life.
+    /// The answer's code does not count as life, or an ICMP error quotes the question.
     Answer(String),
     /// This machine could not send the request.
     Send(io::Error),
@@ -55,6 +71,7 @@ impl Io {
     pub(super) async fn probe(&mut self, ask: &Ask<'_>, exemptions: &mpsc::Sender<Exemption>) -> Outcome {
         if ask.question.has_fresh_port() {
             self.close().await;
+            self.unanswered.clear();
         }
         let open = match self.open.take() {
             Some(open) => open,
@@ -64,13 +81,21 @@ impl Io {
             },
         };
         let open = self.open.insert(open);
-        self.buffer.resize(LONGEST + 1, 0);
         let started = Instant::now();
+        self.unanswered.retain(|(_, asked)| started.duration_since(*asked) < ask.timeout);
         let mut heard = None;
-        let exchange = open.exchange(ask, &mut self.buffer, &mut heard);
-        match tokio::time::timeout_at(started + ask.timeout, exchange).await {
-            Ok(Ok(said)) => Outcome::Alive { rtt: started.elapsed(), said },
-            Ok(Err(Refusal::Answer(said))) => Outcome::Failed { said },
+        let exchange = open.exchange(ask, &self.unanswered, &mut heard);
+        let answer = tokio::time::timeout_at(started + ask.wait, exchange).await;
+        match answer {
+            Ok(Ok(_)) => self.unanswered.clear(),
+            _ if self.unanswered.len() < OPEN => {
+                self.unanswered.push_back((Arc::clone(ask.question), started))
+            }
+            _ => {}
+        }
+        match answer {
+            Ok(Ok((said, asked))) => Outcome::Alive { rtt: asked.unwrap_or(started).elapsed(), said },
+            Ok(Err(Refusal::Answer(said))) => Outcome::Refused { said },
             Ok(Err(Refusal::Send(error))) => {
                 self.close().await;
                 Outcome::unsent(format!("cannot send to {}: {}", ask.server, words(&error)), &error)
@@ -100,6 +125,7 @@ impl Open {
         let connected = async {
             let socket = UdpSocket::bind(any_local(ask.server)).await?;
             leave_alone(&socket)?;
+            icmp::keep_quotes(&socket, ask.server)?;
             socket.connect(ask.server).await?;
             let local = socket.local_addr()?;
             Ok((socket, local))
@@ -109,28 +135,54 @@ impl Open {
         Ok(Self { exempted, socket, local })
     }
 
-    /// Asks, and waits for the message that decides. Errors of `recv` are `heard` and otherwise ignored: see above.
+    /// Asks, and waits for what decides: with when it was asked, where that was an earlier question. Errors of `recv` that
+    /// do not quote this one are `heard` and otherwise ignored: see above.
     async fn exchange(
         &self,
         ask: &Ask<'_>,
-        buffer: &mut [u8],
+        unanswered: &Unanswered,
         heard: &mut Option<String>,
-    ) -> Result<String, Refusal> {
+    ) -> Result<(String, Option<Instant>), Refusal> {
         self.send(&ask.question.request(self.local)).await.map_err(Refusal::Send)?;
         loop {
             for _ in 0..STRETCH {
-                match self.socket.recv(buffer).await {
-                    Ok(length) => match ask.question.judge(buffer.get(..length).unwrap_or_default()) {
-                        Verdict::Alive(said) => return Ok(said),
-                        Verdict::Failed(said) => return Err(Refusal::Answer(said)),
-                        Verdict::Provisional(said) => *heard = Some(format!("only {said}")),
-                        Verdict::NotOurs => {}
-                    },
-                    Err(error) => *heard = Some(format!("ICMP says {}", words(&error))),
+                match self.judge_next(ask, unanswered).await {
+                    Ok((Verdict::Alive(said), asked)) => return Ok((said, asked)),
+                    Ok((Verdict::Failed(said), _)) => return Err(Refusal::Answer(said)),
+                    Ok((Verdict::Provisional(said), _)) => *heard = Some(format!("only {said}")),
+                    Ok((Verdict::NotOurs, _)) => {}
+                    Err(error) => {
+                        let said = format!("ICMP says {}", words(&error));
+                        if icmp::quotes(&self.socket, &ask.question.token(self.local)) {
+                            return Err(Refusal::Answer(said));
+                        }
+                        *heard = Some(said);
+                    }
                 }
             }
             tokio::time::sleep(BREATH).await;
         }
+    }
+
+    /// Reads a datagram, and judges it: with when it was asked for, where that was an earlier question.
+    async fn judge_next(
+        &self,
+        ask: &Ask<'_>,
+        unanswered: &Unanswered,
+    ) -> io::Result<(Verdict, Option<Instant>)> {
+        let judge = |message: &[u8]| match (ask.question.judge(message), late(ask, unanswered, message)) {
+            (Verdict::NotOurs, Some((said, asked))) => (Verdict::Alive(said), Some(asked)),
+            (verdict, _) => (verdict, None),
+        };
+        let read = || {
+            BUFFER.with_borrow_mut(|buffer| {
+                let (_, length) =
+                    rustix::net::recv(&self.socket, buffer.as_mut_slice(), RecvFlags::DONTWAIT)?;
+                Ok(judge(buffer.get(..length).unwrap_or_default()))
+            })
+        };
+        // An ICMP error alone makes a socket neither readable nor writable.
+        self.socket.async_io(Interest::READABLE.add(Interest::ERROR), read).await
     }
 
     /// Sends a datagram. An error may be an earlier packet's ICMP error, and is then gone at the next try.
@@ -150,4 +202,14 @@ impl Open {
     fn is_misplaced(&self, server: SocketAddr) -> bool {
         local_towards(server).is_ok_and(|local| local.ip() != self.local.ip())
     }
+}
+
+/// What a late answer to an earlier question said, and when that was asked; none unless it counts as life, within the
+/// policy's time-out.
+fn late(ask: &Ask<'_>, unanswered: &Unanswered, message: &[u8]) -> Option<(String, Instant)> {
+    let open = unanswered.iter().filter(|(_, asked)| asked.elapsed() < ask.timeout);
+    open.into_iter().find_map(|(question, asked)| match question.judge(message) {
+        Verdict::Alive(said) => Some((said, *asked)),
+        _ => None,
+    })
 }

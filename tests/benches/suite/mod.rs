@@ -2,10 +2,12 @@
 
 mod cases;
 mod datapath;
+pub mod health;
 mod network;
 mod packets;
 mod programs;
 pub mod report;
+mod responders;
 mod router;
 mod veth;
 
@@ -20,6 +22,8 @@ pub enum Bench {
     Datapath,
     /// Live frames through a router, end to end
     Veth,
+    /// How many servers one daemon can watch; not measured unless it is named
+    Health,
 }
 
 /// How much is done for a figure.
@@ -49,5 +53,6 @@ pub fn run(bench: Bench, effort: &Effort) -> Result<Vec<Row>> {
     match bench {
         Bench::Datapath => datapath::run(effort),
         Bench::Veth => veth::run(effort),
+        Bench::Health => Ok(Vec::new()),
     }
 }

@@ -86,6 +86,8 @@ impl Bench {
             bpffs_dir: pins.clone(),
             max_flows: std::num::NonZeroU32::MIN,
             forward: Forward::Xdp,
+            http_listen: None,
+            hook: None,
             envelope_source: source,
         };
         let twin = Twin::open(&Config { router, targets: targets.clone() })?;

@@ -129,6 +129,13 @@ pub(super) fn json(probe: &Probe) -> Value {
         "fall": probe.fall,
         "rise": probe.rise,
         "hold_down_ms": millis(probe.hold_down),
+        "silence_ms": millis(probe.silence),
+        "warm_up_ms": millis(probe.warm_up),
+        "flap": {
+            "limit": probe.flap.limit,
+            "half_life_ms": millis(probe.flap.half_life),
+            "longest_ms": millis(probe.flap.longest),
+        },
         "connect": probe.way == Way::Connect,
         "command": command,
         "sip_alive": probe.sip_alive.ranges,

@@ -147,8 +147,9 @@ fn the_worst_detection_adds_up() {
     let worst = |words| worst_detection(&probe(words)).as_millis();
     assert_eq!(worst(""), 1100 + 300 + 2 * 300);
     assert_eq!(worst("interval = \"100ms\", timeout = \"100ms\""), 110 + 100 + 2 * 100);
-    assert_eq!(worst("timeout = \"20ms\""), 1100 + 20 + 2 * 55);
-    assert_eq!(worst("fall = 1"), 1100 + 300);
+    assert_eq!(worst("timeout = \"20ms\""), 1100 + 200 + 55, "silence counts");
+    assert_eq!(worst("fall = 1, silence = \"0s\""), 1100 + 300);
+    assert_eq!(worst("fall = 1"), 1100 + 200 + 300);
     assert_eq!(
         worst("interval = \"1h\", timeout = \"1h\", fast_interval = \"1h\", fall = 255"),
         (11 + 10 + 254 * 11) * 360_000

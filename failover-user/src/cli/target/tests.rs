@@ -1,8 +1,27 @@
 use super::*;
 use crate::{
     cli::fixture::{down, target, view},
-    control::message::Event,
+    control::message::{Event, Exchange, Exchanged, Transcript},
 };
+
+fn transcript() -> Transcript {
+    let exchange = |time: &str, cseq, received: &str, outcome, rtt_us| Exchange {
+        time: format!("2026-03-01T{time}Z"),
+        sent: format!("OPTIONS sip:192.0.2.10:5060, CSeq {cseq}"),
+        received: received.to_owned(),
+        outcome,
+        rtt_us,
+    };
+    Transcript {
+        service: "sip/udp".to_owned(),
+        server: "primary".to_owned(),
+        address: "192.0.2.10:5060".to_owned(),
+        exchanges: vec![
+            exchange("02:59:59.800000", 8, "200 OK", Exchanged::Alive, Some(131)),
+            exchange("03:00:00.000000", 9, "no answer in 20ms", Exchanged::Silent, None),
+        ],
+    }
+}
 
 fn strip(text: &str) -> String {
     anstream::adapter::strip_str(text).to_string()
@@ -27,6 +46,7 @@ fn show_tells_all_there_is() {
         addresses: vec!["192.0.2.10".to_owned(), "2001:db8::10".to_owned()],
         services: vec!["sip/udp".to_owned(), "sip/tcp".to_owned()],
         events: vec![event],
+        transcripts: vec![transcript()],
     };
     assert_eq!(
         strip(&text(&detail, &view())),
@@ -46,6 +66,11 @@ fn show_tells_all_there_is() {
          paris   primary  sip/udp  192.0.2.10:5060       down    -       no answer in 300ms\n\
          paris   nsp-1    (all)                          up      1.2 ms\n\
          paris   nsp-1    sip/udp  [2001:db8::20]:15060  up      120 µs  200 OK\n\
+         \n\
+         LAST PROBES\n\
+         sip/udp of primary at 192.0.2.10:5060\n\
+         \x20 2026-03-01 02:59:59.800  OPTIONS sip:192.0.2.10:5060, CSeq 8 → 200 OK, 131 µs\n\
+         \x20 2026-03-01 03:00:00.000  OPTIONS sip:192.0.2.10:5060, CSeq 9 → no answer in 20ms\n\
          \n\
          LAST EVENTS\n\
          2026-03-01 03:00:00.000  paris  serving  primary → backup nsp-1\n"

@@ -39,7 +39,11 @@ fn the_shortest_file_has_every_default() {
     assert_eq!((target.probe.fall, target.probe.rise), (three(), three()));
     assert_eq!((target.probe.interval, target.probe.fast_interval), (MS(1000), MS(50)));
     assert_eq!((target.probe.timeout, target.probe.hold_down), (MS(300), MS(10_000)));
+    assert_eq!((target.probe.silence, target.probe.warm_up), (MS(200), MS(2000)));
+    let flap = target.probe.flap;
+    assert_eq!((flap.limit.get(), flap.half_life, flap.longest), (2, MS(60_000), MS(300_000)));
     assert_eq!(target.probe.sip_alive, StatusSet::sip());
+    assert_eq!((&config.router.hook, config.router.http_listen), (&None, None));
 
     let backup = &target.backups[0];
     assert_eq!((backup.name.as_str(), backup.addresses), ("nsp-1", Addresses::V4([198, 51, 100, 20].into())));
@@ -216,6 +220,24 @@ fn envelopes_come_from_a_prefix_where_one_is_written() {
         let source = found.config.router.envelope_source.unwrap();
         assert_eq!((source.to_string().as_str(), found.warnings.len()), (text, 0), "{:?}", found.warnings);
     }
+}
+
+#[test]
+fn flap_damping_is_merged_word_by_word() {
+    let defaults = "[defaults]\nprobe = { silence = \"0s\", flap = { limit = 1, half_life = \"0s\" } }\n";
+    let text =
+        format!("{defaults}{}", file("", "", "[target.probe]\nflap = { limit = 9, longest = \"1h\" }"));
+    let probe = &right(&text).config.targets[0].probe;
+    assert_eq!((probe.silence, probe.flap.limit.get()), (MS(0), 9));
+    assert_eq!((probe.flap.half_life, probe.flap.longest), (MS(0), Duration::from_hours(1)));
+}
+
+#[test]
+fn a_hook_and_a_place_for_metrics() {
+    let router =
+        right(&file("hook = \"/etc/failover/hook\"\nhttp_listen = \"[::1]:9469\"", "", "")).config.router;
+    assert_eq!(router.hook.as_deref(), Some(Path::new("/etc/failover/hook")));
+    assert_eq!(router.http_listen, Some("[::1]:9469".parse().unwrap()));
 }
 
 #[test]

@@ -84,6 +84,27 @@ fn a_follower_may_ask_for_the_end_of_the_history_alone() {
 }
 
 #[test]
+fn a_follower_may_ask_for_what_is_not_older() {
+    let journal = Journal::new();
+    let old = journal.record(draft("started", None));
+    while timestamp(Timestamp::now()) == old.time {}
+    let since = timestamp(Timestamp::now());
+    for _ in 0..3 {
+        journal.record(draft("health", None));
+    }
+    let numbers =
+        |since: &str, n| journal.subscribe_since(since, n).history().map(|e| e.seq).collect::<Vec<_>>();
+    assert_eq!(numbers(&since, HISTORY), [2, 3, 4]);
+    assert_eq!(numbers(&since, 2), [3, 4]);
+    assert_eq!(numbers(&old.time, HISTORY), [1, 2, 3, 4]);
+    assert_eq!(numbers("9999-01-01T00:00:00.000000Z", HISTORY), [0; 0]);
+    assert_eq!(
+        journal.kinds().into_iter().collect::<Vec<_>>(),
+        [("health".into(), 3), ("started".into(), 1)]
+    );
+}
+
+#[test]
 fn a_slow_follower_is_told_what_it_missed_and_numbers_stay_in_order() {
     let journal = Journal::new();
     let mut follower = journal.subscribe();

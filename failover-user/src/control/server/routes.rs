@@ -13,6 +13,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
@@ -26,7 +27,7 @@ use super::{
 use crate::{
     config::model::Mode,
     control::{
-        journal::{Follower, HISTORY, Journal},
+        journal::{Follower, HISTORY, Journal, timestamp},
         message::{
             By, InterfaceStatus, Observe, Problem, Reloaded, SetAdmin, Stats, Status, TargetDetail,
             TargetStatus,
@@ -175,19 +176,26 @@ async fn no_such_method(method: Method, uri: Uri) -> Refusal {
 }
 
 #[derive(Deserialize)]
-struct Follow {
+struct Which {
     #[serde(default)]
     follow: bool,
     last: Option<usize>,
+    /// RFC 3339.
+    since: Option<String>,
 }
 
 async fn events(
     State(desk): State<Desk>,
     Extension(following): Extension<Following>,
-    query: Result<Query<Follow>, QueryRejection>,
+    query: Result<Query<Which>, QueryRejection>,
 ) -> Result<Response, Refusal> {
-    let Follow { follow, last } = parsed(query)?;
-    let mut follower = desk.journal.subscribe_last(last.unwrap_or(HISTORY));
+    let Which { follow, last, since } = parsed(query)?;
+    let last = last.unwrap_or(HISTORY);
+    let since = since.map(|since| since.parse::<Timestamp>()).transpose();
+    let mut follower = match since.map_err(|_| Refusal::bad("events: since is a time as of RFC 3339"))? {
+        Some(since) => desk.journal.subscribe_since(&timestamp(since), last),
+        None => desk.journal.subscribe_last(last),
+    };
     let body = if follow {
         let slot = desk.follow()?;
         following.begin();

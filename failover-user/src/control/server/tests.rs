@@ -116,6 +116,7 @@ async fn fake(mut commands: mpsc::Receiver<Command>) {
             Command::Detach { name, reply } => {
                 drop(reply.send(Ok(InterfaceStatus { name, mode: None, attached: false, reason: None })));
             }
+            Command::Metrics { reply, .. } => drop(reply.send(Err(Problem::new(1, "not here")))),
             Command::Observe { reply, .. } => drop(reply.send(Err(Problem::new(7, "nothing to see")))),
             Command::Reload { reply } => drop(reply.send(Err(Problem::new(3, "line 3: no").help("fix it")))),
         }
@@ -168,7 +169,15 @@ fn status() -> Status {
 fn detail() -> TargetDetail {
     let (address, services) = ("192.0.2.10".to_owned(), vec!["sip/udp".to_owned()]);
     let addresses = vec![address.clone(), "2001:db8::10".to_owned()];
-    TargetDetail { schema: SCHEMA, target: paris(), address, addresses, services, events: vec![] }
+    TargetDetail {
+        schema: SCHEMA,
+        target: paris(),
+        address,
+        addresses,
+        services,
+        events: vec![],
+        transcripts: vec![],
+    }
 }
 
 fn counts() -> Stats {
@@ -252,14 +261,19 @@ async fn events_come_as_history_then_live_and_end_with_the_daemon() {
     for name in ["started", "health", "serving"] {
         daemon.journal.record(kind(name));
     }
-    let mut past = daemon.client().events(false, None).await.expect("events");
+    let mut past = daemon.client().events(false, None, None).await.expect("events");
     let mut kinds = Vec::new();
     while let Some(event) = past.next().await.expect("event") {
         kinds.push(event.kind);
     }
     assert_eq!(kinds, ["started", "health", "serving"]);
 
-    let mut live = daemon.client().events(true, Some(1)).await.expect("events");
+    let mut future = daemon.client().events(false, None, Some("9999-01-01T00:00:00Z")).await.expect("events");
+    assert_eq!(future.next().await.expect("the end"), None);
+    let wrong = daemon.client().events(false, None, Some("yesterday & today")).await.expect_err("no time");
+    assert!(wrong.to_string().contains("since is a time as of RFC 3339"), "{wrong}");
+
+    let mut live = daemon.client().events(true, Some(1), None).await.expect("events");
     assert_eq!(live.next().await.expect("event").map(|event| event.seq), Some(3));
     // A follower outlives the time that an exchange may take.
     sleep(SHORT.exchange + Duration::from_millis(200)).await;
@@ -302,7 +316,7 @@ async fn a_client_does_not_wait_for_ever() {
 async fn a_daemon_that_dies_in_the_middle_is_gone_not_odd() {
     let daemon = Daemon::start(LIMITS);
     daemon.journal.record(Draft { kind: "started".to_owned(), ..Draft::default() });
-    let mut events = daemon.client().events(true, None).await.expect("events");
+    let mut events = daemon.client().events(true, None, None).await.expect("events");
     assert_eq!(events.next().await.expect("event").map(|event| event.seq), Some(1));
     let client = daemon.client();
     let asked = tokio::spawn(async move { client.target("stuck").await });

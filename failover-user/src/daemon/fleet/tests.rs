@@ -16,7 +16,19 @@ fn fleet() -> Fleet {
 
 fn report(id: u32, outcome: Outcome, ever_alive: bool, failures: u32) -> Report {
     let health = if failures == 0 { Health::Up } else { Health::Down };
-    Report { id, at: Instant::now(), outcome, health, ever_alive, transition: None, failures, fall: 3 }
+    Report {
+        id,
+        at: Instant::now(),
+        late: Duration::ZERO,
+        question: "OPTIONS".into(),
+        outcome,
+        health,
+        ever_alive,
+        transition: None,
+        failures,
+        fall: 3,
+        pending: None,
+    }
 }
 
 fn failed() -> Outcome {

@@ -18,7 +18,7 @@ fn program(path: &str, arguments: &[&str], timeout: Duration) -> Prober {
         target: "paris".to_owned(),
     });
     // Nobody is to be asked for an exemption.
-    Prober::new(subject, mpsc::channel(1).0)
+    Prober::new(1, subject, mpsc::channel(1).0)
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ fn the_ledger_counts() {
 async fn nothing_is_sent_over_udp_until_it_is_confirmed() {
     let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let (exemptions, mut asked) = mpsc::channel(1);
-    let mut prober = Prober::new(subject(server.local_addr().unwrap(), Transport::Udp, LONG), exemptions);
+    let mut prober = Prober::new(1, subject(server.local_addr().unwrap(), Transport::Udp, LONG), exemptions);
     let probe = tokio::spawn(async move { prober.probe().await });
     let Exemption { endpoint, exempt, done } = asked.recv().await.unwrap();
     assert!(exempt);
@@ -52,7 +52,8 @@ async fn nothing_is_sent_over_udp_until_it_is_confirmed() {
 async fn a_connection_is_exempt_from_before_its_syn_until_the_next_probe() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (exemptions, mut asked) = mpsc::channel::<Exemption>(16);
-    let mut prober = Prober::new(subject(listener.local_addr().unwrap(), Transport::Tcp, SHORT), exemptions);
+    let mut prober =
+        Prober::new(1, subject(listener.local_addr().unwrap(), Transport::Tcp, SHORT), exemptions);
     let (again, mut start) = mpsc::channel::<()>(1);
     tokio::spawn(async move {
         while start.recv().await.is_some() {
@@ -92,7 +93,7 @@ async fn without_an_exemption_nothing_is_sent() {
             let back = asked.recv().await.unwrap();
             assert_eq!((refused.endpoint, refused.exempt, back.exempt), (back.endpoint, true, false));
         });
-        let mut prober = Prober::new(subject(server.local_addr().unwrap(), transport, LONG), exemptions);
+        let mut prober = Prober::new(1, subject(server.local_addr().unwrap(), transport, LONG), exemptions);
         let said = "the data plane did not exempt the probe's socket";
         assert_eq!(unable(prober.probe().await), said);
         refusing.await.unwrap();
@@ -120,7 +121,7 @@ async fn without_an_exemption_no_protocol_is_spoken() {
         subject.service.kind = kind;
         subject.policy.way = way;
         subject.policy.tls.verify = false;
-        let mut prober = Prober::new(subject, mpsc::channel(1).0);
+        let mut prober = Prober::new(1, subject, mpsc::channel(1).0);
         assert_eq!(unable(prober.probe().await), "the data plane did not exempt the probe's socket");
         assert_eq!(udp.try_recv(&mut [0; 9]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         let connection = tokio::time::timeout(Duration::ZERO, tcp.accept()).await;

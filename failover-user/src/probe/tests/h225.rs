@@ -73,6 +73,6 @@ async fn what_is_no_answer_to_this_question_is_none() {
 
 #[tokio::test]
 async fn another_protocol_fails_at_once() {
-    let said = failed(probe(LONG, |_| b"SSH-2.0-OpenSSH_9.2p1\r\n".to_vec()).await);
+    let said = refused(probe(LONG, |_| b"SSH-2.0-OpenSSH_9.2p1\r\n".to_vec()).await);
     assert_eq!(said, "not a TPKT stream: a packet begins with 83, not with version 3");
 }

@@ -49,7 +49,7 @@ async fn an_answer_over_udp_is_life() {
         server.send_to(&answer(&request, OK), from).await.unwrap();
         (request, from)
     });
-    let mut prober = Prober::new(subject(address, Transport::Udp, LONG), exemptions);
+    let mut prober = Prober::new(1, subject(address, Transport::Udp, LONG), exemptions);
     assert_eq!(alive(prober.probe().await), "200 OK");
     let (request, from) = asked.await.unwrap();
     is_right(&request, address, from, exempted.recv().await.unwrap(), UDP);
@@ -74,17 +74,17 @@ async fn an_answer_over_tcp_is_life() {
         stream.write_all(&answer(&request, OK)).await.unwrap();
         (request, from)
     });
-    let mut prober = Prober::new(subject(address, Transport::Tcp, LONG), exemptions);
+    let mut prober = Prober::new(1, subject(address, Transport::Tcp, LONG), exemptions);
     assert_eq!(alive(prober.probe().await), "200 OK");
     let (request, from) = asked.await.unwrap();
     is_right(&request, address, from, exempted.recv().await.unwrap(), TCP);
 }
 
 #[tokio::test]
-async fn an_icmp_error_does_not_decide_and_a_reset_does() {
+async fn an_icmp_error_that_quotes_the_question_decides_and_so_does_a_reset() {
     // A port that the kernel gives to nobody who asks for any: nothing can come to live there meanwhile.
     let nobody = "[::1]:1".parse().unwrap();
-    let said = failed(plain_prober(nobody, Transport::Udp, SHORT).probe().await);
-    assert_eq!(said, "no answer in 250ms (ICMP says connection refused)");
-    assert_eq!(failed(plain_prober(nobody, Transport::Tcp, LONG).probe().await), "connection refused");
+    let said = refused(plain_prober(nobody, Transport::Udp, LONG).probe().await);
+    assert_eq!(said, "ICMP says connection refused");
+    assert_eq!(refused(plain_prober(nobody, Transport::Tcp, LONG).probe().await), "connection refused");
 }

@@ -103,13 +103,13 @@ async fn an_answer_behind_others_is_found() {
 #[tokio::test]
 async fn a_stream_that_is_no_tpkt_fails_at_once() {
     let plain = over_tcp(LONG, |transaction| format!("!/1 a P={transaction}{{}}").into_bytes()).await;
-    assert_eq!(failed(plain), "not a TPKT stream: a packet begins with 33, not with version 3");
+    assert_eq!(refused(plain), "not a TPKT stream: a packet begins with 33, not with version 3");
     assert_eq!(
-        failed(over_tcp(LONG, |_| vec![3, 0, 0, 1]).await),
+        refused(over_tcp(LONG, |_| vec![3, 0, 0, 1]).await),
         "malformed TPKT packet: its length of 1 is less than its own header's"
     );
     let chatter = over_tcp(LONG, |_| packet(&"x".repeat(60_000)).repeat(5)).await;
-    assert_eq!(failed(chatter), "no answer in 262144 bytes");
+    assert_eq!(refused(chatter), "no answer in 262144 bytes");
 }
 
 #[tokio::test]
@@ -126,6 +126,6 @@ async fn the_errors_that_count_can_be_chosen() {
             server.send_to(answer.as_bytes(), from).await.unwrap();
         }
     });
-    assert_eq!(failed(prober.probe().await), "error 510 why");
+    assert_eq!(refused(prober.probe().await), "error 510 why");
     assert_eq!(alive(prober.probe().await), "error 430 why");
 }

@@ -78,7 +78,7 @@ async fn the_codes_that_count_can_be_chosen() {
             }
         }
     });
-    assert_eq!(failed(prober.probe().await), "409 overload");
+    assert_eq!(refused(prober.probe().await), "409 overload");
     assert_eq!(alive(prober.probe().await), "200 OK");
 }
 

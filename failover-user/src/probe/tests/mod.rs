@@ -17,7 +17,7 @@ use std::num::NonZeroU8;
 
 use super::*;
 use crate::{
-    config::model::{ServiceKind, StatusSet, Transport},
+    config::model::{Flap, ServiceKind, StatusSet, Transport},
     proto::sip::Message,
 };
 
@@ -36,6 +36,9 @@ fn policy(timeout: Duration) -> Probe {
         fall: NonZeroU8::new(2).unwrap(),
         rise: NonZeroU8::new(1).unwrap(),
         hold_down: Duration::ZERO,
+        silence: Duration::ZERO,
+        warm_up: Duration::ZERO,
+        flap: Flap::default(),
         ..Probe::default()
     }
 }
@@ -58,7 +61,7 @@ fn confirming() -> mpsc::Sender<Exemption> {
 
 /// A prober whose exemptions are confirmed.
 fn plain_prober(server: SocketAddr, transport: Transport, timeout: Duration) -> Prober {
-    Prober::new(subject(server, transport, timeout), confirming())
+    Prober::new(1, subject(server, transport, timeout), confirming())
 }
 
 /// The same for another protocol.
@@ -106,10 +109,18 @@ fn alive(outcome: Outcome) -> String {
     }
 }
 
-/// What made a probe fail.
+/// How a probe failed in silence.
 fn failed(outcome: Outcome) -> String {
     match outcome {
         Outcome::Failed { said } => said,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The clear no that a probe got.
+fn refused(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Refused { said } => said,
         other => panic!("{other:?}"),
     }
 }

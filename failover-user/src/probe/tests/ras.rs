@@ -61,7 +61,7 @@ async fn any_reject_is_life() {
 #[tokio::test]
 async fn who_is_in_maintenance_wants_no_calls() {
     let outcome = probe(LONG, |number| vec![numbered(&LRJ_RESOURCE_UNAVAILABLE, 1, number)]).await;
-    assert_eq!(failed(outcome), "LRJ resourceUnavailable: alive, wants no calls");
+    assert_eq!(refused(outcome), "LRJ resourceUnavailable: alive, wants no calls");
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn a_discovery_names_no_gatekeeper_and_any_answer_is_life() {
         }
     });
     assert_eq!(alive(prober.probe().await), "GCF");
-    assert_eq!(failed(prober.probe().await), "GRJ resourceUnavailable: alive, wants no calls");
+    assert_eq!(refused(prober.probe().await), "GRJ resourceUnavailable: alive, wants no calls");
 }
 
 #[tokio::test]

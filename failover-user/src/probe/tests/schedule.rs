@@ -33,20 +33,27 @@ async fn reports_tell_what_the_machine_knows() {
         assert!(report.id == 7 && report.fall == 2 && report.ever_alive);
         assert!(before.is_none_or(|before| before <= report.at));
         before = Some(report.at);
-        let said = match report.outcome {
-            Outcome::Alive { said, .. } | Outcome::Failed { said } | Outcome::Unable { said } => said,
-        };
-        seen.push((said, report.health, report.failures, report.transition.map(|change| change.from)));
+        assert!(report.question.starts_with("OPTIONS sip:127.0.0.1:"), "{}", report.question);
+        seen.push((
+            report.outcome.said().to_owned(),
+            report.health,
+            report.failures,
+            report.transition.map(|change| change.from),
+        ));
     }
-    let no = || "no answer in 250ms".to_owned();
+    let said: Vec<String> = seen.iter().map(|(said, ..)| said.clone()).collect();
+    assert_eq!((said[0].as_str(), said[1].as_str()), (OK, OK));
+    assert!(said[2..].iter().all(|said| said.starts_with("no answer in ")), "{said:?}");
+    assert_eq!(said[4], "no answer in 250ms", "what is down is given all the time there is");
+    let seen: Vec<_> = seen.into_iter().map(|(_, health, failures, from)| (health, failures, from)).collect();
     assert_eq!(
         seen,
         [
-            (OK.to_owned(), Health::Up, 0, Some(Health::Unknown)),
-            (OK.to_owned(), Health::Up, 0, None),
-            (no(), Health::Suspect, 1, Some(Health::Up)),
-            (no(), Health::Down, 2, Some(Health::Suspect)),
-            (no(), Health::Down, 3, None),
+            (Health::Up, 0, Some(Health::Unknown)),
+            (Health::Up, 0, None),
+            (Health::Suspect, 1, Some(Health::Up)),
+            (Health::Down, 2, Some(Health::Suspect)),
+            (Health::Down, 3, None),
         ]
     );
 }

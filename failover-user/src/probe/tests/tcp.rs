@@ -48,7 +48,7 @@ async fn probe(timeout: Duration, pieces: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send 
 async fn an_answer_is_life() {
     assert_eq!(alive(probe(LONG, |request| vec![answer(request, OK)]).await), "200 OK");
     let unavailable = probe(LONG, |request| vec![answer(request, "503 Service Unavailable")]);
-    assert_eq!(failed(unavailable.await), "503 Service Unavailable");
+    assert_eq!(refused(unavailable.await), "503 Service Unavailable");
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn a_refusal_fails_at_once() {
     drop(listener);
     let started = Instant::now();
     let outcome = plain_prober(address, Transport::Tcp, LONG).probe().await;
-    assert_eq!(failed(outcome), "connection refused");
+    assert_eq!(refused(outcome), "connection refused");
     assert!(started.elapsed() < LONG);
 }
 
@@ -106,21 +106,21 @@ async fn a_connection_that_ends_fails_at_once() {
         stream.write_all(&answer(&request, OK)[..50]).await.unwrap();
     });
     let mut prober = plain_prober(address, Transport::Tcp, LONG);
-    assert_eq!(failed(prober.probe().await), "connection closed before an answer");
-    assert_eq!(failed(prober.probe().await), "connection reset");
-    assert_eq!(failed(prober.probe().await), "connection closed before an answer");
+    assert_eq!(refused(prober.probe().await), "connection closed before an answer");
+    assert_eq!(refused(prober.probe().await), "connection reset");
+    assert_eq!(refused(prober.probe().await), "connection closed before an answer");
 }
 
 #[tokio::test]
 async fn garbage_fails_at_once_and_says_why() {
     let http = probe(LONG, |_| vec![b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()]);
-    assert!(failed(http.await).starts_with("not a SIP message"));
+    assert!(refused(http.await).starts_with("not a SIP message"));
     let endless = probe(LONG, |_| vec![vec![b'x'; 4096]; 64]);
-    assert!(failed(endless.await).starts_with("SIP message too long"));
+    assert!(refused(endless.await).starts_with("SIP message too long"));
     let unframed = probe(LONG, |request| vec![replaced(&answer(request, OK), "Content-Length", "X")]);
-    assert_eq!(failed(unframed.await), "SIP message without a Content-Length header");
+    assert_eq!(refused(unframed.await), "SIP message without a Content-Length header");
     let chatter = probe(LONG, |request| vec![request.to_vec(); 1 + 256 * 1024 / request.len()]);
-    assert_eq!(failed(chatter.await), "no answer in 262144 bytes");
+    assert_eq!(refused(chatter.await), "no answer in 262144 bytes");
 }
 
 /// Sockets of this machine with that remote port, by state (`06` is TIME_WAIT).

@@ -119,7 +119,7 @@ async fn an_answer_under_a_right_certificate_is_life() {
     }
     // Without a name, the certificate is for the address.
     let numbered = server(authority.signs("127.0.0.1", |_| {}), "503 Service Unavailable").await;
-    assert_eq!(failed(probe(numbered, authority.trusted(None)).await), "503 Service Unavailable");
+    assert_eq!(refused(probe(numbered, authority.trusted(None)).await), "503 Service Unavailable");
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn a_wrong_certificate_is_no_life_unless_nobody_looks_at_it() {
         (Authority::new().signs("sip.example", |_| {}), Some("sip.example"), "BadSignature"),
     ] {
         let address = server(certificate, OK).await;
-        let said = failed(probe(address, authority.trusted(server_name)).await);
+        let said = refused(probe(address, authority.trusted(server_name)).await);
         assert!(said.starts_with("TLS: invalid peer certificate: ") && said.contains(why), "{said}");
         let blind = Tls { server_name: server_name.map(str::to_owned), ca: None, verify: false };
         assert_eq!(alive(probe(address, blind).await), "200 OK");
@@ -170,7 +170,7 @@ async fn an_authority_s_own_certificate_is_nobody_s_and_the_reason_says_so() {
     std::fs::write(&file, certificate.pem()).unwrap();
     let address = server((certificate, key), OK).await;
     let tls = Tls { server_name: Some("sip.example".to_owned()), ca: Some(file), verify: true };
-    let said = failed(probe(address, tls).await);
+    let said = refused(probe(address, tls).await);
     assert_eq!(
         said,
         "TLS: invalid peer certificate: it is an authority's own (CA:TRUE), which no server may show"
@@ -194,7 +194,7 @@ async fn what_speaks_no_tls_is_no_life() {
             stream.shutdown().await.unwrap();
             std::future::pending::<()>().await;
         });
-        let said = failed(probe(address, blind.clone()).await);
+        let said = refused(probe(address, blind.clone()).await);
         assert!(said.starts_with(why), "{said}");
     }
 }
@@ -243,5 +243,5 @@ async fn a_server_can_be_connected_to_alone() {
     let (mut stream, _) = listener.accept().await.unwrap();
     assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0, "a plain end");
     drop(listener);
-    assert_eq!(failed(prober.probe().await), "connection refused");
+    assert_eq!(refused(prober.probe().await), "connection refused");
 }

@@ -55,7 +55,7 @@ async fn codes_decide() {
         ("503 Service Unavailable", false),
     ] {
         let outcome = probe(LONG, move |request| vec![answer(request, status)]).await;
-        let said = if counts { alive(outcome) } else { failed(outcome) };
+        let said = if counts { alive(outcome) } else { refused(outcome) };
         assert_eq!(said, status);
     }
 }
@@ -73,7 +73,7 @@ async fn a_provisional_answer_that_does_not_count_is_waited_out() {
         server.send_to(&answer(&request, "100 Trying"), from).await.unwrap();
     });
     assert_eq!(alive(prober.probe().await), "200 OK");
-    prober.subject.policy.timeout = SHORT;
+    (prober.subject.policy.timeout, prober.wait) = (SHORT, SHORT);
     assert_eq!(failed(prober.probe().await), "no answer in 250ms (only 100 Trying)");
 }
 
@@ -139,7 +139,7 @@ async fn a_duplicate_does_not_answer_the_next_probe() {
         let _ = super::udp::request(&server).await;
     });
     assert_eq!(alive(prober.probe().await), "200 OK");
-    prober.subject.policy.timeout = SHORT;
+    (prober.subject.policy.timeout, prober.wait) = (SHORT, SHORT);
     assert_eq!(failed(prober.probe().await), "no answer in 250ms");
 }
 
@@ -156,13 +156,55 @@ async fn an_answer_from_another_port_is_no_answer() {
 }
 
 #[tokio::test]
-async fn an_icmp_error_does_not_decide() {
+async fn an_icmp_error_that_quotes_the_question_is_a_clear_no() {
     let (server, address) = socket_on("127.0.0.2:0").await;
     drop(server);
-    let started = Instant::now();
-    let said = failed(plain_prober(address, Transport::Udp, SHORT).probe().await);
-    assert_eq!(said, "no answer in 250ms (ICMP says connection refused)");
-    assert!(started.elapsed() >= SHORT);
+    let mut prober = plain_prober(address, Transport::Udp, LONG);
+    for _ in 0..3 {
+        assert_eq!(refused(prober.probe().await), "ICMP says connection refused");
+    }
+}
+
+/// Whoever can guess addresses and ports, and not the token, can have such errors sent, too.
+#[tokio::test]
+async fn an_icmp_error_that_quotes_something_else_does_not_decide() {
+    let (server, address) = socket_on("127.0.0.4:0").await;
+    let mut prober = plain_prober(address, Transport::Udp, SHORT);
+    failed(prober.probe().await);
+    drop(server);
+    let open = prober.udp.open.as_ref().unwrap();
+    for _ in 0..3 {
+        // Each send takes the error of the one before.
+        let _ = open.socket.send(b"REGISTER sip:somebody.else SIP/2.0\r\n").await;
+    }
+    assert!(open.socket.recv(&mut [0; 9]).await.is_err());
+    assert!(!icmp::quotes(&open.socket, b"z9hG4bK"), "and all of them have been taken");
+    let _server = UdpSocket::bind(address).await.unwrap();
+    assert_eq!(failed(prober.probe().await), "no answer in 250ms");
+}
+
+/// A server that became slower than it used to be, or stood still, is alive; until the whole time-out is over.
+#[tokio::test]
+async fn a_late_answer_to_an_earlier_question_is_life_within_the_time_out() {
+    let (server, address) = socket().await;
+    let mut prober = plain_prober(address, Transport::Udp, LONG);
+    prober.wait = Duration::from_millis(20);
+    let late = tokio::spawn(async move {
+        let (first, from) = request(&server).await;
+        let _second = request(&server).await;
+        server.send_to(&answer(&first, OK), from).await.unwrap();
+        let _third = request(&server).await;
+        // All questions before an answer have had it.
+        server.send_to(&answer(&first, OK), from).await.unwrap();
+        server
+    });
+    assert_eq!(failed(prober.probe().await), "no answer in 20ms");
+    prober.wait = LONG;
+    let Outcome::Alive { rtt, .. } = prober.probe().await else { panic!("it is alive") };
+    assert!(rtt >= Duration::from_millis(20), "since the first question: {rtt:?}");
+    prober.wait = SHORT;
+    assert_eq!(failed(prober.probe().await), "no answer in 250ms");
+    drop(late.await.unwrap());
 }
 
 #[tokio::test]

@@ -130,13 +130,13 @@ async fn one_connection_too_many_is_told_so() {
 async fn followers_never_take_every_connection_and_give_theirs_back() {
     let daemon = Daemon::start(SHORT);
     let client = daemon.client();
-    let first = client.events(true, None).await.expect("events");
-    let _second = client.events(true, None).await.expect("events");
-    let third = client.events(true, None).await.expect_err("one too many");
+    let first = client.events(true, None, None).await.expect("events");
+    let _second = client.events(true, None, None).await.expect("events");
+    let third = client.events(true, None, None).await.expect_err("one too many");
     assert!(third.to_string().contains("2 commands follow the events already"), "{third}");
     assert_eq!(client.status().await.expect("status"), status());
     drop(first);
     sleep(Duration::from_millis(200)).await;
-    client.events(true, None).await.expect("a place again");
+    client.events(true, None, None).await.expect("a place again");
     daemon.stop().await;
 }
