@@ -89,7 +89,7 @@ impl Io {
         match answer {
             Ok(Ok(_)) => self.unanswered.clear(),
             _ if self.unanswered.len() < OPEN => {
-                self.unanswered.push_back((Arc::clone(ask.question), started))
+                self.unanswered.push_back((Arc::clone(ask.question), started));
             }
             _ => {}
         }
