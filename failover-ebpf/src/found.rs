@@ -40,7 +40,7 @@ impl Found {
     /// The IP header.
     ///
     /// # Safety
-    /// The visit has parsed one; so for all four.
+    /// The visit has parsed one; so for all three.
     #[inline(always)]
     pub unsafe fn ip(self) -> &'static Ip {
         // SAFETY: as above, and the caller's word.

@@ -3,7 +3,8 @@
 //! A packet's way is `parse` → `classify` (is it ours, and what is to be done) → `steer`, `fragment` or `icmp` (who
 //! gets it, and the flow's memory) → `forward` (where it leaves) → `rewrite`. Until `rewrite` nothing is written, and whatever is unknown passes; from
 //! then on whatever fails is dropped, so that half a rewrite is never sent. `discovery` is that way for the one packet that
-//! is sent to a group, `dialog` knows the calls that stay where they began, and `apart` keeps the stages apart for the verifier.
+//! is sent to a group, `dialog` knows the calls that stay where they began, `apart` keeps the stages apart for the verifier, and
+//! `found` is where they leave what they know of the packet.
 //! `record` counts, or, in the twin of `failover explain`, `trace` says what was found. While somebody observes, `observe` shows the packets.
 #![no_std]
 #![no_main]
