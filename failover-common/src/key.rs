@@ -82,6 +82,20 @@ impl FlowKey {
     }
 }
 
+/// A client's TCP connection with a target's primary.
+#[repr(C, align(4))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionKey {
+    /// IPv6 or IPv4-mapped, network order.
+    pub client: [u8; 16],
+    /// The client's port, network order.
+    pub port: [u8; 2],
+    /// Zero.
+    pub reserved: [u8; 2],
+    /// Service id: the row of `ORIGINS`.
+    pub service: u32,
+}
+
 /// A SIP dialog that began at a backup's endpoint.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -135,6 +149,7 @@ pub struct TunnelKey {
 const _: () = assert!(size_of::<TunnelKey>() == 32);
 const _: () = assert!(size_of::<EndpointKey>() == 20);
 const _: () = assert!(size_of::<FlowKey>() == 24);
+const _: () = assert!(size_of::<ConnectionKey>() == 24);
 const _: () = assert!(size_of::<CallKey>() == 16);
 const _: () = assert!(size_of::<HostKey>() == 20);
 const _: () = assert!(size_of::<FragmentKey>() == 40);
@@ -147,6 +162,8 @@ mod pod {
     unsafe impl aya::Pod for super::FlowKey {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::CallKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::ConnectionKey {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::HostKey {}
     // SAFETY: as above.

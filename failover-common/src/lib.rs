@@ -15,3 +15,4 @@ pub mod observe;
 pub mod reason;
 pub mod trace;
 pub mod value;
+pub mod watch;

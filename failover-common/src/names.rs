@@ -2,7 +2,7 @@
 
 /// Version of every layout in this crate. Pinned maps live in a folder of this number, so that a daemon never
 /// reads another layout's bytes.
-pub const ABI_VERSION: u32 = 5;
+pub const ABI_VERSION: u32 = 6;
 
 /// The XDP program of the router's interfaces.
 pub const PROGRAM_XDP: &str = "failover_xdp";
@@ -72,6 +72,13 @@ pub const ANNOUNCED: &str = "ANNOUNCED";
 pub const SUSPECTED: &str = "SUSPECTED";
 /// Ring buffer of [`crate::event::Event`].
 pub const EVENTS: &str = "EVENTS";
+/// Ring buffer of [`crate::watch::Copied`], each with its frame behind it.
+pub const COPIES: &str = "COPIES";
+/// One u64 per CPU: frames that there was no room for in [`COPIES`], since the map was made.
+pub const COPIES_LOST: &str = "COPIES_LOST";
+/// [`crate::key::ConnectionKey`] → when it began, in seconds of the monotonic clock: TCP connections that a primary has
+/// accepted. The least recently begun makes room.
+pub const CONNECTIONS: &str = "CONNECTIONS";
 
 /// A set of [`crate::key::TunnelKey`], never pinned: what [`PROGRAM_DECAP`] takes out of its envelope. The program's own;
 /// the router's does not know it.
@@ -131,6 +138,8 @@ pub const MOST_DISCOVERIES: u32 = 8;
 pub const SCATTERED: u32 = 1 << 31;
 /// Datagrams in fragments that are known at a time; the least recently used makes room.
 pub const FRAGMENT_SLOTS: u32 = 4096;
+/// TCP connections with primaries that are known at a time.
+pub const CONNECTION_SLOTS: u32 = 65_536;
 /// Slots of interfaces, with that of those that have none.
 pub const INTERFACE_SLOTS: u32 = 64;
 /// Interface indices from here on have no slot.

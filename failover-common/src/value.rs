@@ -78,6 +78,8 @@ impl Service {
     pub const SIP: u32 = 4;
     /// With [`Self::SIP`]: failback leaves dialogs that began at a backup there.
     pub const PIN_CALLS: u32 = 8;
+    /// What its clients and its primary say to each other is copied ([`crate::watch`]).
+    pub const WATCHED: u32 = 16;
 }
 
 /// 2^32 divided by the golden ratio: neighbours' addresses get far apart.
@@ -291,6 +293,8 @@ impl FragmentWay {
     pub const L2: u32 = 2;
     /// Towards a backup, in another packet.
     pub const IPIP: u32 = 3;
+    /// Towards the primary of a service that is watched.
+    pub const WATCHED: u32 = 4;
 }
 
 /// The Ethernet address of one of the router's devices.

@@ -24,7 +24,7 @@ use crate::{
         l4::L4,
     },
     plan::{End, Side, Wish},
-    record, rewrite, steer, trace,
+    record, rewrite, steer, trace, watch,
 };
 
 /// A packet's visit: a plain one, or one of three kinds, of which the first two are rare.
@@ -67,10 +67,10 @@ fn look(packet: &Packet<impl Frame>, plain: &Plain, ports: Ports) -> Result<Port
     };
     let to = ports.to() && filters.services.may_hold_mixed(destination);
     let from = ports.from() && filters.backups.may_hold_mixed(source);
+    if ports.from() && !from && filters.services.may_hold_mixed(source) {
+        watch::plain(packet, plain);
+    }
     if !to && !from {
-        if ports.from() && plain.protocol == key::TCP && filters.services.may_hold_mixed(source) {
-            refused(packet, plain);
-        }
         trace::plain(packet, plain);
         return Err(Reason::NotOurs.into());
     }
@@ -78,20 +78,6 @@ fn look(packet: &Packet<impl Frame>, plain: &Plain, ports: Ports) -> Result<Port
         primary_serves(packet, plain)?;
     }
     Ok(Ports(if to { Ports::TO } else { 0 } | if from { Ports::FROM } else { 0 }))
-}
-
-/// A reset in a target's name: there is nobody at its port, or it has begun anew. A function of its own, because it
-/// is rare.
-#[inline(never)]
-fn refused(packet: &Packet<impl Frame>, plain: &Plain) {
-    let Some((source, destination)) = plain.addresses(packet) else { return };
-    if plain.tcp_flags(packet).is_none_or(|flags| flags & L4::RST == 0) {
-        return;
-    }
-    let key = EndpointKey::new(source.bytes(), plain.source_port, plain.protocol);
-    // SAFETY: the element is read before the program ends, and RCU keeps it until then.
-    let Some(service) = (unsafe { maps::SERVICES.get(key) }) else { return };
-    record::suspicion(service.target, &destination, plain.destination_port, plain.protocol);
 }
 
 /// An error: its primary serves, and nobody else has to do with it. A function of its own, because the stack has 512 bytes.
@@ -105,6 +91,7 @@ fn primary_serves(packet: &Packet<impl Frame>, plain: &Plain) -> Result<(), End>
     if service.endpoint != 0 || now.serving() != 0 || now.keeper() != 0 {
         return Ok(());
     }
+    watch::asked(packet, service);
     trace::plain(packet, plain);
     trace::service(service.target, now);
     Err(End::pass(Reason::PrimaryServes, service.target))
@@ -121,7 +108,7 @@ pub fn segment<F: Apart>(packet: &mut Packet<F>, ports: Ports) -> End {
         Ok(end) => end,
         Err(stop) => {
             if let Fragment::First(identification) = ip.fragment {
-                fragment::forget::<F>(ip, identification);
+                fragment::passes::<F>(found, ip, identification, stop);
             }
             stop
         }
@@ -212,7 +199,11 @@ fn classify<F: Apart>(packet: &Packet<F>, ip: &Ip, l4: &L4) -> Result<(), End> {
             decided => return decided,
         }
     }
-    if from { F::from_backup(packet, stop) } else { Err(stop) }
+    let decided = if from { F::from_backup(packet, stop) } else { Err(stop) };
+    if decided.is_err() && ports.from() {
+        watch::segment(packet, ip, l4);
+    }
+    decided
 }
 
 /// To the service that has the segment's destination.

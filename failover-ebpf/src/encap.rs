@@ -81,7 +81,9 @@ fn announced(packet: &mut Packet) -> End {
     let end = End::of(send(packet, ip, wish, ports));
     let steered = end.reason() == Reason::Steered as u32;
     match ip.fragment {
-        Fragment::First(identification) if !steered => fragment::forget::<XdpContext>(ip, identification),
+        Fragment::First(identification) if !steered => {
+            fragment::passes::<XdpContext>(found, ip, identification, end);
+        }
         Fragment::Whole | Fragment::First(_) if steered && is_segment(ip.protocol) => {
             record::announce(ip, u16::from_be(ports[0]), wish.target, wish.generation);
         }
@@ -97,10 +99,11 @@ pub fn give_up(_: &mut Packet<TcContext>) -> End {
     let Ok(found) = Found::here() else { return Reason::NotOurs.into() };
     // SAFETY: as in `deliver`.
     let (ip, wish) = unsafe { (found.ip(), found.wish()) };
+    let stop = End::pass(Reason::NotRedirectable, wish.target);
     if let Fragment::First(identification) = ip.fragment {
-        fragment::forget::<TcContext>(ip, identification);
+        fragment::passes::<TcContext>(found, ip, identification, stop);
     }
-    End::pass(Reason::NotRedirectable, wish.target)
+    stop
 }
 
 /// UDP or TCP.

@@ -3,10 +3,11 @@
 //! One whose first was not seen before it passes: the primary, if it is alive, can make nothing of a part.
 
 use failover_common::{
-    key::FragmentKey,
+    key::{EndpointKey, FragmentKey},
     reason::Reason,
     trace::Trace,
-    value::{FragmentWay, Server},
+    value::{FragmentWay, Server, Service},
+    watch::Copied,
 };
 
 use aya_ebpf::bindings::BPF_ANY;
@@ -24,6 +25,7 @@ use crate::{
     plan::{Change, End, Side, Wish},
     rewrite,
     trace::{self, dry_run},
+    watch,
 };
 
 /// Seconds for which a receiver waits for the rest of a datagram (Linux: 30). After that the identification may be
@@ -53,14 +55,32 @@ pub fn remember<F: Frame>(ip: &Ip, identification: u32, wish: &Wish) -> Result<(
         .map_err(|_| End::pass(Reason::FlowTableFull, wish.target))
 }
 
-/// An identification was used again, by a datagram that passes.
+/// The first one passes. What was remembered of its identification was another datagram's; the others of what goes to the primary
+/// of a service that is watched are copied, as it was.
 #[inline(never)]
-pub fn forget<F: Frame>(ip: &Ip, identification: u32) {
+pub fn passes<F: Frame>(found: Found, ip: &Ip, identification: u32, stop: End) {
     if dry_run() {
         return;
     }
-    // One that is not there is the usual case.
-    let _ = maps::FRAGMENTS.remove(key::<F>(ip, identification));
+    let key = key::<F>(ip, identification);
+    if !F::EGRESS && stop.reason() == Reason::PrimaryServes as u32 && is_watched(found, ip) {
+        let (target, side, seen) = (stop.target(), FragmentWay::WATCHED, now_seconds());
+        let way = FragmentWay { address: [0; 16], target, side, seen, generation: 0 };
+        // Without room, the rest is not copied, and the client sends it again itself.
+        let _ = maps::FRAGMENTS.insert(key, way, BPF_ANY.into());
+    } else {
+        // One that is not there is the usual case.
+        let _ = maps::FRAGMENTS.remove(key);
+    }
+}
+
+#[inline(always)]
+fn is_watched(found: Found, ip: &Ip) -> bool {
+    // SAFETY: a packet that is about a target has ports, which have been parsed.
+    let port = unsafe { found.l4() }.destination;
+    let key = EndpointKey::new(ip.destination.bytes(), port, ip.protocol);
+    // SAFETY: the element is read before the program ends, and RCU keeps it until then.
+    unsafe { maps::SERVICES.get(key) }.is_some_and(|service| service.flags & Service::WATCHED != 0)
 }
 
 /// A fragment without ports goes where its first one went.
@@ -77,7 +97,7 @@ fn follow_first<F: Frame>(packet: &mut Packet<F>) -> Result<End, End> {
     let Fragment::Following(identification) = ip.fragment else { return Err(Reason::Fragment.into()) };
     trace::ip(ip);
     trace::known(Trace::FRAGMENT);
-    recall::<F>(found, ip, identification)?;
+    recall(packet, found, ip, identification)?;
     // SAFETY: `recall` succeeds only when it has kept one.
     let wish = unsafe { found.wish() };
     if wish.steer != 0 {
@@ -90,10 +110,14 @@ fn follow_first<F: Frame>(packet: &mut Packet<F>) -> Result<End, End> {
 
 /// Keeps the wish of this one's first fragment.
 #[inline(always)]
-fn recall<F: Frame>(found: Found, ip: &Ip, identification: u32) -> Result<(), End> {
+fn recall<F: Frame>(packet: &Packet<F>, found: Found, ip: &Ip, identification: u32) -> Result<(), End> {
     // SAFETY: the element is read before the program ends, and RCU keeps it until then.
     let way = unsafe { maps::FRAGMENTS.get(key::<F>(ip, identification)) }.ok_or(Reason::Fragment)?;
     if now_seconds().wrapping_sub(way.seen) > LIFETIME {
+        return Err(Reason::Fragment.into());
+    }
+    if way.side == FragmentWay::WATCHED {
+        watch::copy(packet, way.target, Copied::FRAGMENT);
         return Err(Reason::Fragment.into());
     }
     let side = if way.side == FragmentWay::SOURCE { Side::Source } else { Side::Destination };

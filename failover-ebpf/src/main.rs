@@ -5,6 +5,7 @@
 //! then on whatever fails is dropped, so that half a rewrite is never sent. `discovery` is that way for the one packet that
 //! is sent to a group, `dialog` knows the calls that stay where they began, `apart` keeps the stages apart for the verifier, and
 //! `found` is where they leave what they know of the packet.
+//! `watch` copies what a primary that serves is asked, and what it says, for the daemon.
 //! `record` counts, or, in the twin of `failover explain`, `trace` says what was found. While somebody observes, `observe` shows the packets.
 #![no_std]
 #![no_main]
@@ -35,6 +36,7 @@ mod rewrite;
 mod steer;
 mod tell;
 mod trace;
+mod watch;
 
 use core::mem::size_of;
 

@@ -8,10 +8,10 @@ use aya_ebpf::{
     maps::{Array, DevMapHash, HashMap, LruHashMap, PerCpuArray, RingBuf},
 };
 use failover_common::{
-    key::{CallKey, EndpointKey, FlowKey, FragmentKey, HostKey, TCP, TunnelKey},
+    key::{CallKey, ConnectionKey, EndpointKey, FlowKey, FragmentKey, HostKey, TCP, TunnelKey},
     names::{
-        FRAGMENT_SLOTS, INTERFACE_SLOTS, INTERFACES_END, LEAST_NEXT_HOPS, MOST_DISCOVERIES, PROBING,
-        REASON_SLOTS, SCATTERED,
+        CONNECTION_SLOTS, FRAGMENT_SLOTS, INTERFACE_SLOTS, INTERFACES_END, LEAST_NEXT_HOPS, MOST_DISCOVERIES,
+        PROBING, REASON_SLOTS, SCATTERED,
     },
     observe::{Interest, Missed},
     trace::Trace,
@@ -19,6 +19,7 @@ use failover_common::{
         Availability, Call, Counter, Endpoint, Filters, Flow, FragmentWay, Hosts, Origin, PortBitmap, Server,
         Service, Station,
     },
+    watch,
 };
 
 use crate::{
@@ -27,6 +28,7 @@ use crate::{
     hop::NextHop,
     observe::View,
     parse::{ip::Address, sip::Message},
+    watch::Copy,
 };
 
 /// Written by the daemon alone. A reader may see some words of the old bitmap and some of the new one: a port's bit
@@ -187,6 +189,24 @@ pub static SUSPECTED: Array<u32> = Array::with_max_entries(64, 0);
 /// Reserve and submit are the kernel's to order.
 #[map]
 pub static EVENTS: RingBuf = RingBuf::with_byte_size(64 * 1024, 0);
+
+/// Reserve and submit are the kernel's to order.
+#[map]
+pub static COPIES: RingBuf = RingBuf::with_byte_size(watch::RING, 0);
+
+/// Per CPU, as `COUNTERS`.
+#[map]
+pub static COPIES_LOST: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+
+/// What is copied of the packet that this CPU is at. Per CPU, as above.
+#[map]
+pub static COPY: PerCpuArray<Copy> = PerCpuArray::with_max_entries(1, 0);
+
+/// Written by the data plane; an element is replaced whole (RCU). The daemon removes elements; one that it removes in the very
+/// moment in which its connection begins again is of no more use.
+#[map]
+pub static CONNECTIONS: LruHashMap<ConnectionKey, u32> =
+    LruHashMap::with_max_entries(CONNECTION_SLOTS, BPF_F_NO_COMMON_LRU);
 
 /// The SIP message that this CPU is at.
 #[inline(always)]

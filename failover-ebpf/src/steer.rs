@@ -21,7 +21,7 @@ use crate::{
         l4::L4,
     },
     plan::{Calls, Change, End, Plan, Side, Wish},
-    trace,
+    trace, watch,
 };
 
 /// As [`Availability::NOBODY`].
@@ -43,6 +43,7 @@ pub fn to_service<F: Apart>(
     let (server, now) = match server(ip, service, |now| drain::server(packet, ip, l4, service, now)) {
         Err(stop) if stop.reason() == Reason::PrimaryServes as u32 => {
             remember_own(ip, l4, service)?;
+            watch::asked(packet, service);
             return Err(stop);
         }
         found => found?,

@@ -10,6 +10,7 @@
 //! A graceful stop ends the probers and the server and leaves programs, links and maps as they are: the kernel keeps
 //! the last decisions, and the next daemon adopts them. So does a death of any other kind.
 
+mod aftermath;
 mod core;
 mod discovery;
 mod fleet;

@@ -121,7 +121,7 @@ fn forbid(rooms: &[&str], crates: &[&str], others: &[&str]) {
 
 #[test]
 fn pure_rooms_know_no_runtime_no_kernel_and_no_database() {
-    let pure = ["proto", "health", "director", "altpath", "config"];
+    let pure = ["proto", "health", "director", "replay", "altpath", "config"];
     forbid(&pure, IMPURE, &["probe", "dataplane", "daemon", "gatekeeper", "cli"]);
 }
 

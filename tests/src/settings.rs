@@ -35,6 +35,8 @@ pub struct Settings {
     pub kernel_forwards: bool,
     /// `[router] envelope_source`.
     pub envelope_source: Option<&'static str>,
+    /// `[defaults] replay`, where it is not the default.
+    pub replay: Option<bool>,
     /// More lines of `[router]`.
     pub router: String,
     /// `[defaults] probe`, a TOML value.
@@ -166,6 +168,7 @@ impl Settings {
             max_flows: None,
             kernel_forwards: false,
             envelope_source: None,
+            replay: None,
             router: String::new(),
             probe: PROBE.to_owned(),
             targets: Vec::new(),
@@ -188,6 +191,12 @@ impl Settings {
     #[must_use]
     pub fn max_flows(self, flows: u32) -> Self {
         Self { max_flows: Some(flows), ..self }
+    }
+
+    /// What has had no answer is left to its sender.
+    #[must_use]
+    pub fn without_replay(self) -> Self {
+        Self { replay: Some(false), ..self }
     }
 
     /// Another `[defaults] probe`.
@@ -219,6 +228,9 @@ impl std::fmt::Display for Settings {
             writeln!(f, "envelope_source = {prefix:?}")?;
         }
         writeln!(f, "{}\n[defaults]\nprobe = {}", self.router, self.probe)?;
+        if let Some(replay) = self.replay {
+            writeln!(f, "replay = {replay}")?;
+        }
         for target in &self.targets {
             f.write_str(&target.to_toml())?;
         }

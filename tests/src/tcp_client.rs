@@ -83,6 +83,17 @@ impl TcpClient {
         }
     }
 
+    /// Says nothing, and waits for the connection's end.
+    pub fn wait(&mut self, limit: Duration) -> Result<Outcome> {
+        self.stream.set_read_timeout(Some(limit)).context("set a time-out")?;
+        let mut buffer = [0; 4096];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => Ok(Outcome::Closed),
+            Ok(length) => Ok(Outcome::Answered(String::from_utf8_lossy(&buffer[..length]).into_owned())),
+            Err(error) => ended(error.kind()).with_context(|| format!("receive: {error}")),
+        }
+    }
+
     fn exchange(&mut self, request: &str, limit: Duration) -> Result<Outcome> {
         let end = Instant::now() + limit;
         if let Err(error) = self.stream.write_all(request.as_bytes()) {

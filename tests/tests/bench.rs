@@ -51,6 +51,7 @@ fn the_data_path_is_measured() {
         "pass_other",
         "pass_media",
         "pass_primary",
+        "pass_primary_watched",
         "steer_nat",
         "return_nat",
         "steer_shared",

@@ -160,7 +160,7 @@ fn a_wrong_configuration() -> Result<()> {
         (text.replace("fall = 3", "fall = 0"), "fall"),
         (text.replace("10.77.2.10", "10.77.2"), "10.77.2"),
         (text.replace("\"lan0\", ", "\"lan0\", \"lan0\", "), "lan0"),
-        (text.replace("services = ", "replay = true\nservices = "), "not supported yet"),
+        (text.replace("services = ", "learn = true\nservices = "), "not supported yet"),
         (text.replace("[router]", "[router"), "router"),
     ];
     for (wrong, word) in cases {

@@ -34,6 +34,7 @@ pub(super) struct Placed {
     pub steer: Steer,
     pub failback: Failback,
     pub affinity: Affinity,
+    pub replay: bool,
     pub udp_idle: Duration,
     pub tcp_idle: Duration,
     pub drain_limit: Duration,
@@ -145,6 +146,7 @@ fn place(raw: &RawTarget, defaults: &RawTarget, problems: &mut Problems) -> Plac
         drain_limit: raw.drain_limit.or(&defaults.drain_limit).unwrap_or(DRAIN_LIMIT),
         all_down: raw.all_down.or(&defaults.all_down).unwrap_or(AllDown::default()),
         require: raw.require.or(&defaults.require).unwrap_or(Require::default()),
+        replay: raw.replay.or(&defaults.replay).unwrap_or(true),
         probe: merge::probe(raw.name.value().map_or("", String::as_str), &raw.probe, &defaults.probe),
     }
 }
@@ -155,6 +157,7 @@ fn said(raw: &RawTarget) -> Vec<&'static str> {
     let words = [
         ("udp_idle", raw.udp_idle.value().is_some()),
         ("tcp_idle", raw.tcp_idle.value().is_some()),
+        ("replay", raw.replay.value() == Some(&true)),
         ("sip.tls", tls),
     ];
     words.into_iter().filter(|(_, said)| *said).map(|(word, _)| word).collect()
@@ -342,6 +345,7 @@ impl Placed {
             drain_limit: self.drain_limit,
             all_down: self.all_down,
             require: self.require,
+            replay: self.replay,
             probe: self.probe,
             backups: self.backups?.into_iter().map(PlacedBackup::build).collect::<Option<_>>()?,
         })

@@ -105,6 +105,8 @@ pub struct Target {
     pub all_down: AllDown,
     /// How many of the services decide.
     pub require: Require,
+    /// Whether requests to the primary that have had no answer are sent to the backup at a switch (SIP over UDP).
+    pub replay: bool,
     /// How the target's servers are probed.
     pub probe: Probe,
     /// In order of preference; at least one, at most [`failover_common::names::MAX_BACKUPS`].
@@ -116,6 +118,11 @@ impl Target {
     /// pass it.
     pub fn remembers(&self) -> bool {
         self.steer == Steer::Nat
+    }
+
+    /// Whether what its clients and its primary say to each other is watched.
+    pub fn is_watched(&self) -> bool {
+        self.replay && self.services.iter().any(Service::is_sip_over_udp)
     }
 
     /// Whether something that began at a backup may be left there when the primary returns.

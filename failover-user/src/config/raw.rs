@@ -66,6 +66,7 @@ pub(super) struct RawTarget {
     pub drain_limit: Said<Duration>,
     pub all_down: Said<AllDown>,
     pub require: Said<Require>,
+    pub replay: Said<bool>,
     pub probe: RawProbe,
     pub backups: Said<Vec<RawBackup>>,
 }
@@ -214,7 +215,7 @@ fn targets(word: &Word<'_>, problems: &mut Problems) -> Option<Vec<RawTarget>> {
 }
 
 fn target(section: &Section<'_>, problems: &mut Problems) -> RawTarget {
-    single_words(section, problems);
+    learn(section, problems);
     let mut time =
         |name| section.read(name, problems, |word, problems| scalar::duration(word, &DRAIN, problems));
     let (udp_idle, tcp_idle, drain_limit) = (time("udp_idle"), time("tcp_idle"), time("drain_limit"));
@@ -248,25 +249,22 @@ fn target(section: &Section<'_>, problems: &mut Problems) -> RawTarget {
         require: section.read("require", problems, |word, problems| {
             word.choice(&[("all", Require::All), ("any", Require::Any)], &[], problems)
         }),
+        replay: section.read("replay", problems, Word::boolean),
         probe: value(section.read("probe", problems, probe::read)).unwrap_or_default(),
         backups: section.read("backup", problems, backups),
     }
 }
 
-/// The words that have one possible value today.
-fn single_words(section: &Section<'_>, problems: &mut Problems) {
-    for (name, today) in [
-        ("replay", "write false: callers retransmit their requests by themselves (RFC 3261 §17.1.1.2)"),
-        ("learn", "write false: let the backup share the primary's registrations by its own means"),
-    ] {
-        section.read(name, problems, |word, problems| {
-            let wanted = word.boolean(problems)?;
-            if wanted {
-                problems.push(Problem::not_yet(word.span.clone(), &format!("`{name} = true`"), today));
-            }
-            (!wanted).then_some(())
-        });
-    }
+/// The word that has one possible value today.
+fn learn(section: &Section<'_>, problems: &mut Problems) {
+    section.read("learn", problems, |word, problems| {
+        let wanted = word.boolean(problems)?;
+        if wanted {
+            let today = "write false: let the backup share the primary's registrations by its own means";
+            problems.push(Problem::not_yet(word.span.clone(), "`learn = true`", today));
+        }
+        (!wanted).then_some(())
+    });
 }
 
 fn backups(word: &Word<'_>, problems: &mut Problems) -> Option<Vec<RawBackup>> {

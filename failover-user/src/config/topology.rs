@@ -254,6 +254,9 @@ fn without_effect(who: &str, target: &Placed, warnings: &mut Vec<String>) {
         }
     }
     let sip = services.iter().any(|service| service.get_ref().is_sip_over_udp());
+    if target.said.contains(&"replay") && !sip {
+        warnings.push(format!("target {who}: replay has no effect: it is for SIP over UDP. Leave it out."));
+    }
     if target.affinity == Affinity::Call && !(sip && target.steer == Steer::Nat) {
         warnings.push(format!(
             "target {who}: affinity = \"call\" has no effect: it is for SIP over UDP, under steer = \"nat\". Leave it out."

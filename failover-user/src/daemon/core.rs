@@ -14,6 +14,7 @@ use tokio::{
 };
 
 use super::{
+    aftermath::Aftermath,
     discovery::Group,
     fleet::Fleet,
     kernel_events::{KernelEvents, client},
@@ -71,6 +72,7 @@ pub struct Core {
     pub(super) group: Group,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) observatory: Observatory,
+    pub(super) aftermath: Aftermath,
     kernel: KernelEvents,
     ledger: Ledger,
     exemptions: mpsc::Receiver<Exemption>,
@@ -106,6 +108,7 @@ impl Core {
             .zip(crews)
             .map(|(target, crew)| TargetState::new(target, crew, &started.dataplane, now))
             .collect();
+        let aftermath = Aftermath::start(&started.dataplane)?;
         let mut core = Self {
             path,
             config,
@@ -125,6 +128,7 @@ impl Core {
             group: Group::default(),
             commands,
             observatory: Observatory::new(),
+            aftermath,
             kernel: KernelEvents::new(started.events)?,
             ledger: Ledger::default(),
             exemptions,
@@ -135,6 +139,7 @@ impl Core {
         core.expire_orders();
         core.refresh_all();
         core.follow_devices();
+        core.watch();
         Ok(core)
     }
 
@@ -159,6 +164,7 @@ impl Core {
                 Some(command) = commands.recv() => self.obey(command),
                 Ok(()) = self.epoch.changed() => self.network_changed(),
                 Ok(events) = self.kernel.next() => self.take_events(&events),
+                news = self.aftermath.news() => self.aftermath_news(news),
                 news = self.observatory.news() => self.observation(news),
                 Ok(()) = self.devices.changed() => self.devices_changed(),
                 Some(found) = counts.recv() => self.take_count(found),
@@ -193,6 +199,7 @@ impl Core {
                 dataplane: &mut self.dataplane,
                 journal: &self.journal,
                 tally: &mut self.tally,
+                aftermath: &self.aftermath,
                 cause,
             },
         );

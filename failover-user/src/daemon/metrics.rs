@@ -52,6 +52,7 @@ impl Core {
             serving: state.serves.words().0,
             servers: servers.collect(),
             turns: self.tally.turns(&target.name),
+            aftermath: self.tally.aftermath_of(&target.name),
             packets,
         })
     }

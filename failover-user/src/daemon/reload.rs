@@ -55,6 +55,7 @@ impl Core {
         }
         self.follow(config);
         self.rename();
+        self.watch();
         self.journal.record(Draft {
             kind: "reloaded".into(),
             reason: Some(if changes.is_empty() { "nothing changed".into() } else { changes.join("; ") }),

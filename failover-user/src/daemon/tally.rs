@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     config::model::{Service, Target, Transport},
-    control::metrics::{Flow, Histogram, Turn},
+    control::metrics::{Aftermath, Flow, Histogram, Turn},
     health::Health,
     probe::Outcome,
 };
@@ -22,6 +22,7 @@ pub struct Tally {
     /// How much later than planned probes were asked.
     pub lateness: Histogram,
     turns: BTreeMap<String, BTreeMap<Turn, u64>>,
+    aftermath: BTreeMap<String, Aftermath>,
     /// When the configuration was last read, in seconds since 1970, and whether it was taken.
     pub reload: Option<(f64, bool)>,
 }
@@ -57,6 +58,18 @@ impl Tally {
         self.turn(target, Turn::Serving(Flow { to, reason }));
     }
 
+    /// What a switch of `target` left behind has been seen to.
+    pub fn aftermath(&mut self, target: &str, replayed: u64, reset: u64) {
+        let sum = self.aftermath.entry(target.to_owned()).or_default();
+        sum.replayed += replayed;
+        sum.reset += reset;
+    }
+
+    /// What switches of `target` left behind, all together.
+    pub fn aftermath_of(&self, target: &str) -> Aftermath {
+        self.aftermath.get(target).copied().unwrap_or_default()
+    }
+
     fn turn(&mut self, target: &str, turn: Turn) {
         *self.turns.entry(target.to_owned()).or_default().entry(turn).or_default() += 1;
     }
@@ -72,6 +85,7 @@ impl Tally {
             .iter()
             .map(|target| (target.name.as_str(), target.servers().map(|server| server.name).collect()))
             .collect();
+        self.aftermath.retain(|target, _| servers.contains_key(target.as_str()));
         self.turns.retain(|target, _| servers.contains_key(target.as_str()));
         for (target, turns) in &mut self.turns {
             turns.retain(|turn, _| match turn {

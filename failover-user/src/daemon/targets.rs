@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{
+    aftermath::Aftermath,
     fleet::{Crew, Fleet, Post},
     tally::Tally,
 };
@@ -108,6 +109,9 @@ impl TargetState {
         self.place = director::place(serves, self.primary, &self.backups);
         with.dataplane.place(target, self.place);
         if serves != self.serves {
+            if matches!(serves, Serves::Backup(_)) && !matches!(self.serves, Serves::Backup(_)) {
+                with.aftermath.switched(with.dataplane.id_of(target));
+            }
             record_serving(with.journal, target, self.serves, serves, &words);
             with.tally.serving(&target.name, outcome(serves), why.name());
             self.serves = serves;
@@ -169,6 +173,8 @@ pub struct Means<'a> {
     pub journal: &'a Journal,
     /// The counts.
     pub tally: &'a mut Tally,
+    /// What a switch leaves behind.
+    pub aftermath: &'a Aftermath,
     /// What asks for the decision: an unchanged one gets new words where its cause is another one.
     pub cause: Cause,
 }

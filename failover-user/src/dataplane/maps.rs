@@ -17,7 +17,7 @@ use super::{
 };
 
 /// The maps whose sizes the loader chooses, and all others: every name there is.
-pub const NAMES: [&str; 26] = [
+pub const NAMES: [&str; 29] = [
     names::PORTS,
     names::FILTERS,
     names::SERVICES,
@@ -44,6 +44,9 @@ pub const NAMES: [&str; 26] = [
     names::ANNOUNCED,
     names::SUSPECTED,
     names::EVENTS,
+    names::COPIES,
+    names::COPIES_LOST,
+    names::CONNECTIONS,
 ];
 
 /// Every map that this side reads or writes, but the ring buffer, whose one reader owns it.

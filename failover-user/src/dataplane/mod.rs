@@ -16,7 +16,9 @@ mod attach;
 mod availability;
 pub mod bench;
 mod calls;
+mod connections;
 mod constants;
+mod copies;
 mod counters;
 pub mod decap;
 mod device;
@@ -44,6 +46,8 @@ mod tables;
 mod test_run;
 
 pub use attach::Attachment;
+pub use connections::Connections;
+pub use copies::{Copies, Injector};
 pub use counters::{Counts, TargetCounters};
 pub use egress::without_egress;
 pub use epoch::{Epoch, watch_network};

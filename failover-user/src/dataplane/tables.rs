@@ -226,6 +226,7 @@ fn flags(target: &Target, asked: &EndpointKey) -> u32 {
     flag(target.keeps_connections(), Service::PIN_FLOWS)
         | flag(sip && target.remembers(), Service::SIP)
         | flag(sip && target.keeps_calls(), Service::PIN_CALLS)
+        | flag(sip && target.replay, Service::WATCHED)
 }
 
 /// The same of an endpoint at which a service with these `flags` is served.

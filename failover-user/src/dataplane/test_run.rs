@@ -77,7 +77,7 @@ where
 }
 
 /// A `struct xdp_md` (linux/bpf.h): data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.
-fn context(len: u32, ingress: u32) -> Vec<u8> {
+pub(super) fn context(len: u32, ingress: u32) -> Vec<u8> {
     [0, len, 0, ingress, 0, 0].into_iter().flat_map(u32::to_ne_bytes).collect()
 }
 
@@ -89,7 +89,7 @@ fn buffer(ingress: u32, egress: u32, mark: u32) -> Vec<u8> {
     words.into_iter().flat_map(u32::to_ne_bytes).collect()
 }
 
-fn fails(error: ProgramError) -> Error {
+pub(super) fn fails(error: ProgramError) -> Error {
     let source = match error {
         ProgramError::SyscallError(error) => error.io_error,
         other => io::Error::other(other.to_string()),

@@ -8,7 +8,7 @@ use failover_common::reason::Reason;
 use super::{
     network::{
         FLOOR, Family, OTHER, PHONE, SERVING, SHARED, SHARING, SOLE, STEERED, STEERED_ALONE, STEERED_BY_CALL,
-        STEERED_IPIP, STEERED_L2,
+        STEERED_IPIP, STEERED_L2, WATCHED,
     },
     packets::{Frame, Transport},
     programs::Action,
@@ -109,6 +109,11 @@ fn passed(family: Family) -> Result<Vec<Case>> {
         let serving = Under::Router(Some(SERVING), Reason::PrimaryServes);
         cases.push(pass("pass_primary", transport, PHONE, SERVING, length, serving, 4.0)?);
     }
+    let (transport, length) = LENGTHS[0];
+    let frame = Frame::new(transport, family.of(PHONE), family.of(WATCHED), length)?;
+    let watched = Under::Router(Some(WATCHED), Reason::PrimaryServes);
+    let case = Case::new("pass_primary_watched", frame, watched, Action::Pass);
+    cases.push(case.asked("floor_pass", Asked::More(300.0)));
     let (from, to, length) = (phone(16_384), other(20_000), RTP[usize::from(family == Family::V6)]);
     cases.push(pass("pass_media", Transport::Udp, from, to, length, not_ours, 1.5)?);
     Ok(cases)

@@ -17,7 +17,7 @@ use failover_common::reason::Reason;
 use super::{
     Effort,
     cases::{self, Case, LENGTHS, Under},
-    network::{self, FLOOR, Network, PHONE, SPARE},
+    network::{self, FLOOR, Network, PHONE, SPARE, WATCHED},
     packets::{Frame, Transport},
     programs::{Action, Programs, repeat},
     report::Row,
@@ -164,6 +164,9 @@ impl Bench {
             Under::Router(..) if case.is_fed() => {
                 self.programs.feed_to("the router's", &self.router.program)?;
                 "feed"
+            }
+            Under::Router(Some(WATCHED), _) => {
+                return self.router.repeat_watched(&case.frame, ingress, repeats);
             }
             Under::Router(..) => return self.router.repeat(&case.frame, ingress, repeats, case.action),
         };

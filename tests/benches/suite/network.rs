@@ -31,6 +31,8 @@ pub const SHARING: SocketAddrV4 = at(PRIMARIES, 20);
 pub const ALSO_SHARING: SocketAddrV4 = at(PRIMARIES, 60);
 /// Serves.
 pub const SERVING: SocketAddrV4 = at(PRIMARIES, 30);
+/// Serves, and is watched.
+pub const WATCHED: SocketAddrV4 = at(PRIMARIES, 35);
 /// Its backup is [`DEDICATED`].
 pub const STEERED_ALONE: SocketAddrV4 = at(PRIMARIES, 40);
 /// Its backup is [`BY_MAC`].
@@ -51,7 +53,7 @@ pub const DEDICATED: SocketAddrV4 = at(BACKUPS, 40);
 pub const BY_MAC: SocketAddrV4 = at(BACKUPS, 70);
 /// Another one, which gets packets in an envelope.
 pub const IN_ENVELOPE: SocketAddrV4 = at(BACKUPS, 80);
-/// The backup of [`SERVING`].
+/// The backup of [`SERVING`] and [`WATCHED`].
 pub const IDLE: SocketAddrV4 = at(BACKUPS, 30);
 /// No server of anyone's.
 pub const OTHER: SocketAddrV4 = at(BACKUPS, 90);
@@ -64,12 +66,13 @@ pub const PRIMARIES: u8 = 2;
 pub const BACKUPS: u8 = 3;
 
 /// Whoever is not behind another router.
-const NEIGHBOURS: [SocketAddrV4; 17] = [
+const NEIGHBOURS: [SocketAddrV4; 18] = [
     STEERED,
     STEERED_BY_CALL,
     SHARING,
     ALSO_SHARING,
     SERVING,
+    WATCHED,
     STEERED_ALONE,
     STEERED_L2,
     STEERED_IPIP,

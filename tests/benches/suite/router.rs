@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     fmt::Write as _,
-    net::SocketAddrV4,
+    net::{IpAddr, SocketAddrV4},
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -16,14 +16,14 @@ use failover_user::{
         self,
         model::{Forward, Mode, Target},
     },
-    dataplane::{Dataplane, Desired, Events, Options},
+    dataplane::{Copies, Dataplane, Desired, Events, Options},
     director::Place,
 };
 
 use super::{
     network::{
         self, ALSO_SHARING, BY_CALL, BY_MAC, DEDICATED, IDLE, IN_ENVELOPE, SERVING, SHARED, SHARING, SOLE,
-        STEERED, STEERED_ALONE, STEERED_BY_CALL, STEERED_IPIP, STEERED_L2, six,
+        STEERED, STEERED_ALONE, STEERED_BY_CALL, STEERED_IPIP, STEERED_L2, WATCHED, six,
     },
     packets::Frame,
     programs::Action,
@@ -32,12 +32,16 @@ use super::{
 /// What the daemon has room for when nothing else is said.
 pub const FLOWS: u32 = 262_144;
 
+/// Packets of the usual length for which the ring of copies has room, to spare.
+const COPIES: u32 = 4096;
+
 /// The router, seen from a thread in its namespace.
 pub struct Router {
     /// The program.
     pub program: ProgramFd,
     dataplane: Dataplane,
     targets: Vec<Target>,
+    copies: Copies,
     // Open, as the daemon keeps it.
     _events: Events,
 }
@@ -64,7 +68,9 @@ impl Router {
         let places: Vec<Place> = targets
             .iter()
             .map(|target| Place {
-                serving: u8::from(target.addresses.first() != *SERVING.ip()),
+                serving: u8::from(
+                    ![*SERVING.ip(), *WATCHED.ip()].map(IpAddr::from).contains(&target.addresses.first()),
+                ),
                 keeper: 0,
                 live: 0b11,
             })
@@ -73,7 +79,8 @@ impl Router {
         let program = ProgramInfo::from_pin(&program)
             .and_then(|info| info.fd())
             .with_context(|| format!("open {}", program.display()))?;
-        Ok(Self { program, dataplane, targets, _events: events })
+        let copies = dataplane.copies()?;
+        Ok(Self { program, dataplane, targets, copies, _events: events })
     }
 
     /// Attaches to the device, natively.
@@ -97,6 +104,21 @@ impl Router {
         let ended = self.dataplane.test_run_repeatedly(&frame.bytes, ingress, repeats)?;
         let time = start.elapsed();
         action.expect(ended)?;
+        Ok(time)
+    }
+
+    /// The same of what is watched: as many at a time as the ring takes, each of which must be in it after.
+    pub fn repeat_watched(&mut self, frame: &Frame, ingress: u32, repeats: u32) -> Result<Duration> {
+        let mut time = Duration::ZERO;
+        for before in (0..repeats).step_by(COPIES as usize) {
+            let repeats = COPIES.min(repeats - before);
+            time += self.repeat(frame, ingress, repeats, Action::Pass)?;
+            let mut copies = 0;
+            while self.copies.next(|_, copied| copies += u32::from(copied == frame.bytes)) {}
+            if copies != repeats {
+                bail!("of {repeats} packets {copies} were copied");
+            }
+        }
         Ok(time)
     }
 
@@ -125,6 +147,7 @@ fn targets() -> Result<Vec<Target>> {
         (STEERED, SOLE),
         (STEERED_BY_CALL, BY_CALL),
         (SERVING, IDLE),
+        (WATCHED, IDLE),
         (STEERED_ALONE, DEDICATED),
     ];
     let nat = nat.map(|(primary, backup)| (primary, backup, "nat"));
@@ -140,7 +163,8 @@ fn targets() -> Result<Vec<Target>> {
         let affinity = if primary == STEERED_BY_CALL { "call" } else { "flow" };
         writeln!(
             text,
-            "failback = \"immediate\"\naffinity = \"{affinity}\"\n[[target.backup]]\n{}",
+            "failback = \"immediate\"\naffinity = \"{affinity}\"\nreplay = {}\n[[target.backup]]\n{}",
+            primary == WATCHED,
             named(backup)
         )?;
         if primary == STEERED_ALONE {

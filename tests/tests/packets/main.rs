@@ -32,6 +32,7 @@ mod spread;
 mod steering;
 mod unrewritten;
 mod untouched;
+mod watch;
 mod wrap;
 
 use std::{collections::BTreeSet, time::Instant};

@@ -81,7 +81,7 @@ fn the_sample_shows_the_built_in_values() {
 
 #[test]
 fn harmless_words_of_later_features_are_accepted() {
-    let words = "steer = \"nat\"\nfailback = \"drain\"\naffinity = \"flow\"\nreplay = false\nlearn = false\n";
+    let words = "steer = \"nat\"\nfailback = \"drain\"\naffinity = \"flow\"\nreplay = true\nlearn = false\n";
     let probe = "[target.probe]\nsip = { method = \"OPTIONS\" }";
     assert_eq!(right(&file("forward = \"xdp\"", words, probe)).config, right(&file("", "", "")).config);
 }

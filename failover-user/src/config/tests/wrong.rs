@@ -138,7 +138,6 @@ fn target() {
                 "did you mean \"backup\"?",
             ),
             ("require = §\"al\"", "expected one of \"all\", \"any\"", "did you mean \"all\"?"),
-            ("replay = §true", "`replay = true` is not supported yet", "write false"),
             ("learn = §true", "`learn = true` is not supported yet", "write false"),
             ("replay = §\"no\"", "must be true or false, not a string", ""),
             ("udp_idle = §\"2 hors\"", "`udp_idle` must be a duration", "a number and its unit"),

@@ -23,7 +23,9 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-pub use self::snapshot::{BOUNDS, Flow, Histogram, Packets, Page, RouterPage, ServerPage, TargetPage, Turn};
+pub use self::snapshot::{
+    Aftermath, BOUNDS, Flow, Histogram, Packets, Page, RouterPage, ServerPage, TargetPage, Turn,
+};
 use super::server::Command;
 
 /// The media type of OpenMetrics text.

@@ -57,8 +57,19 @@ pub struct TargetPage {
     pub servers: Vec<ServerPage>,
     /// Changes of health and of who serves.
     pub turns: BTreeMap<Turn, u64>,
+    /// What switches left behind.
+    pub aftermath: Aftermath,
     /// About it.
     pub packets: Packets,
+}
+
+/// What switches from the primary to a backup left behind, and was seen to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Aftermath {
+    /// Requests without an answer that were sent to the backup.
+    pub replayed: u64,
+    /// Clients' TCP connections that were reset.
+    pub reset: u64,
 }
 
 /// One server of a target.

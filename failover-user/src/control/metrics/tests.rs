@@ -46,6 +46,7 @@ fn target(n: usize) -> TargetPage {
             ServerPage { name: "nsp-1".into(), health: Health::Up, rtt: Some(Duration::from_micros(131)) },
         ],
         turns: BTreeMap::from([(health, 2), (serving, 1)]),
+        aftermath: Aftermath { replayed: 12, reset: 3 },
         packets: vec![
             (Reason::Steered, Counter { packets: 10, bytes: 5000 }),
             (Reason::NobodyServes, Counter { packets: 1, bytes: 60 }),

@@ -41,6 +41,7 @@ impl Collector for All {
         self.states(&mut page)?;
         self.servers(&mut page)?;
         self.turns(&mut page)?;
+        self.aftermath(&mut page)?;
         self.packets(&mut page)
     }
 }
@@ -152,6 +153,20 @@ impl All {
             if let Turn::Serving(Flow { to, reason }) = turn {
                 rows.count(&[("target", target.name.as_str()), ("to", to), ("reason", reason)], *count)?;
             }
+        }
+        Ok(())
+    }
+
+    fn aftermath(&self, page: &mut Writer<'_, '_>) -> fmt::Result {
+        let help = "Requests without an answer that were sent to a backup at a switch";
+        let mut rows = page.counter("replayed_requests", help, None)?;
+        for target in &self.targets {
+            rows.count(&[("target", target.name.as_str())], target.aftermath.replayed)?;
+        }
+        let help = "Clients' TCP connections that were reset at a switch";
+        let mut rows = page.counter("reset_connections", help, None)?;
+        for target in &self.targets {
+            rows.count(&[("target", target.name.as_str())], target.aftermath.reset)?;
         }
         Ok(())
     }

@@ -1,0 +1,243 @@
+//! What a switch leaves behind: requests to the primary that have had no answer, which are sent to the backup, and TCP connections with
+//! nobody, whose clients are told. And what tells of a death before any probe does: a primary that is asked, and says nothing.
+//!
+//! A thread of its own, because all of its work is system calls. The core tells it what to watch, and who serves; it tells the core
+//! what it suspects, and what it has done.
+
+mod raw;
+
+use std::{
+    collections::BTreeSet,
+    io,
+    net::SocketAddr,
+    sync::mpsc::{self as orders, RecvTimeoutError},
+    time::Duration,
+};
+
+use failover_common::watch::Copied;
+use rustix::time::{ClockId, clock_gettime};
+use tokio::sync::mpsc;
+
+use self::raw::Raw;
+use crate::{
+    dataplane::{self, Connections, Copies, Dataplane, Injector},
+    replay::{Memory, Request, Seen, Way},
+};
+
+/// How often what was copied is looked at.
+const LOOK: Duration = Duration::from_millis(5);
+/// Copies between two looks at anything else: some 100,000 in a second.
+const BATCH: usize = 512;
+/// Words to the core that wait.
+const QUEUE: usize = 256;
+
+/// What the core says.
+enum Order {
+    /// These targets are watched from now on.
+    Watch(BTreeSet<u32>),
+    /// A backup has taken a target over from its primary.
+    Switched(u32),
+}
+
+/// What the core hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// This target's primary was asked, and has said nothing for longer than it usually takes.
+    Silent(u32),
+    /// After a switch of `target`: what was done.
+    Done {
+        /// Target id.
+        target: u32,
+        /// Requests that were sent to the backup.
+        replayed: u64,
+        /// Clients whose connections were reset.
+        reset: u64,
+        /// Of both, what could not be sent.
+        failed: u64,
+    },
+}
+
+/// The core's end.
+pub struct Aftermath {
+    orders: orders::Sender<Order>,
+    news: mpsc::Receiver<News>,
+}
+
+impl Aftermath {
+    /// Starts the thread. It ends when this does.
+    pub fn start(dataplane: &Dataplane) -> anyhow::Result<Self> {
+        let (orders, ordered) = orders::channel();
+        let (told, news) = mpsc::channel(QUEUE);
+        let copies = dataplane.copies()?;
+        let worker = Worker {
+            lost: copies.lost()?,
+            copies,
+            injector: dataplane.injector()?,
+            connections: dataplane.connections()?,
+            memory: Memory::default(),
+            watched: BTreeSet::new(),
+            news: told,
+        };
+        std::thread::Builder::new().name("aftermath".into()).spawn(move || worker.work(&ordered))?;
+        Ok(Self { orders, news })
+    }
+
+    /// What the core has to look at. Cancel safe.
+    pub async fn news(&mut self) -> News {
+        match self.news.recv().await {
+            Some(news) => news,
+            // The thread has died, and the daemon goes on without it.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// These targets are watched from now on.
+    pub fn watch(&self, targets: BTreeSet<u32>) {
+        self.order(Order::Watch(targets));
+    }
+
+    /// A backup has taken `target` over from its primary.
+    pub fn switched(&self, target: u32) {
+        self.order(Order::Switched(target));
+    }
+
+    fn order(&self, order: Order) {
+        if self.orders.send(order).is_err() {
+            tracing::error!(
+                "nothing is sent again, and no connection reset: the thread that does so has died"
+            );
+        }
+    }
+}
+
+struct Worker {
+    copies: Copies,
+    /// Copies that were lost, when that was last looked at.
+    lost: u64,
+    injector: Injector,
+    connections: Connections,
+    memory: Memory,
+    watched: BTreeSet<u32>,
+    news: mpsc::Sender<News>,
+}
+
+impl Worker {
+    fn work(mut self, ordered: &orders::Receiver<Order>) {
+        loop {
+            let order = if self.watched.is_empty() {
+                ordered.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                ordered.recv_timeout(LOOK)
+            };
+            match order {
+                Ok(Order::Watch(targets)) => self.watched = targets,
+                Ok(Order::Switched(target)) => self.switched(target),
+                Err(RecvTimeoutError::Timeout) => self.look(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// What was said since the last look, and what was not.
+    fn look(&mut self) {
+        self.read();
+        for target in self.memory.suspects(now()).filter(|target| self.watched.contains(target)) {
+            // A core that has no time hears it again.
+            let _ = self.news.try_send(News::Silent(target));
+        }
+    }
+
+    /// Takes in what was copied; whether there may be more.
+    fn read(&mut self) -> bool {
+        for _ in 0..BATCH {
+            let memory = &mut self.memory;
+            if !self.copies.next(|head, frame| take(memory, head, frame)) {
+                self.look_for_losses();
+                return false;
+            }
+        }
+        self.look_for_losses();
+        true
+    }
+
+    fn look_for_losses(&mut self) {
+        match self.copies.lost() {
+            Ok(lost) if lost == self.lost => {}
+            Ok(lost) => {
+                tracing::debug!(frames = lost.wrapping_sub(self.lost), "more is said than can be watched");
+                self.lost = lost;
+                self.memory.lost();
+            }
+            Err(error) => tracing::warn!(%error, "nothing is sent again: what was lost is not known"),
+        }
+    }
+
+    fn switched(&mut self, target: u32) {
+        // Whatever came before the switch is in the ring by now.
+        while self.read() {}
+        let mut sender = Sender { injector: &self.injector, raw: Raw::default(), failed: 0 };
+        let waiting = self.memory.take_waiting(target, now());
+        let replayed = waiting.iter().filter(|request| sender.replay(request)).count();
+        let connections = self.connections.take(target).unwrap_or_else(|error| {
+            tracing::warn!(%error, "no connection is reset");
+            Vec::new()
+        });
+        let reset = connections.iter().filter(|(client, asked)| sender.reset(*client, *asked)).count();
+        let (replayed, reset, failed) = (replayed as u64, reset as u64, sender.failed);
+        // The core may be gone.
+        let _ = self.news.blocking_send(News::Done { target, replayed, reset, failed });
+    }
+}
+
+fn take(memory: &mut Memory, head: &Copied, frame: &[u8]) {
+    let way = match head.way {
+        Copied::TO_PRIMARY => Way::ToPrimary,
+        Copied::FROM_PRIMARY => Way::FromPrimary,
+        _ => Way::Fragment,
+    };
+    let at = Duration::from_nanos(head.time_ns);
+    memory.take(Seen { at, target: head.target, ingress: head.ingress, way, frame });
+}
+
+/// By the clock that the data plane reads.
+fn now() -> Duration {
+    let now = clock_gettime(ClockId::Monotonic);
+    Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs() as u32)
+}
+
+struct Sender<'a> {
+    injector: &'a Injector,
+    raw: Raw,
+    failed: u64,
+}
+
+impl Sender<'_> {
+    /// Whether the whole request was sent through the program again.
+    fn replay(&mut self, request: &Request) -> bool {
+        let sent = request.frames.iter().try_for_each(|frame| self.again(frame, request.ingress));
+        self.note(&sent, "a request could not be sent again")
+    }
+
+    /// A frame that the kernel does not take goes out as what this machine makes: it is steered where it leaves.
+    fn again(&mut self, frame: &[u8], ingress: u32) -> io::Result<()> {
+        if frame.len() <= Injector::ROOM {
+            let sent = self.injector.send(frame, ingress);
+            return sent.map_err(|error: dataplane::Error| io::Error::other(error.to_string()));
+        }
+        self.raw.forward(frame)
+    }
+
+    /// Whether the client was told.
+    fn reset(&mut self, client: SocketAddr, asked: SocketAddr) -> bool {
+        let sent = self.raw.acknowledge(asked, client);
+        self.note(&sent, "a connection could not be reset")
+    }
+
+    fn note(&mut self, sent: &io::Result<()>, what: &str) -> bool {
+        if let Err(error) = sent {
+            self.failed += 1;
+            tracing::debug!(%error, "{what}");
+        }
+        sent.is_ok()
+    }
+}
