@@ -7,9 +7,8 @@
 mod raw;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io,
-    net::SocketAddr,
     sync::mpsc::{self as orders, RecvTimeoutError},
     time::Duration,
 };
@@ -20,7 +19,7 @@ use tokio::sync::mpsc;
 
 use self::raw::Raw;
 use crate::{
-    dataplane::{self, Connections, Copies, Dataplane, Injector},
+    dataplane::{self, Connection, Connections, Copies, Dataplane, Injector},
     replay::{Memory, Request, Seen, Way},
 };
 
@@ -28,6 +27,8 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(5);
 /// Copies between two looks at anything else: some 100,000 in a second.
 const BATCH: usize = 512;
+/// As many batches as the ring holds of the shortest messages.
+const FULL_RING: usize = 128;
 /// Words to the core that wait.
 const QUEUE: usize = 256;
 
@@ -44,17 +45,19 @@ enum Order {
 pub enum News {
     /// This target's primary was asked, and has said nothing for longer than it usually takes.
     Silent(u32),
-    /// After a switch of `target`: what was done.
-    Done {
-        /// Target id.
-        target: u32,
-        /// Requests that were sent to the backup.
-        replayed: u64,
-        /// Clients whose connections were reset.
-        reset: u64,
-        /// Of both, what could not be sent.
-        failed: u64,
-    },
+    /// After a switch of this target: what was done.
+    Done(u32, Done),
+}
+
+/// What a switch left behind, and has been seen to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Requests that were sent to the backup.
+    pub replayed: u64,
+    /// Clients whose connections were reset.
+    pub reset: u64,
+    /// Of both, what could not be sent.
+    pub failed: u64,
 }
 
 /// The core's end.
@@ -131,11 +134,25 @@ impl Worker {
             };
             match order {
                 Ok(Order::Watch(targets)) => self.watched = targets,
-                Ok(Order::Switched(target)) => self.switched(target),
+                Ok(Order::Switched(target)) => self.switched_with(target, ordered),
                 Err(RecvTimeoutError::Timeout) => self.look(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    /// One target, and whoever has switched since.
+    fn switched_with(&mut self, target: u32, ordered: &orders::Receiver<Order>) {
+        let mut targets = BTreeSet::from([target]);
+        let mut watched = None;
+        for order in ordered.try_iter() {
+            match order {
+                Order::Switched(target) => drop(targets.insert(target)),
+                Order::Watch(targets) => watched = Some(targets),
+            }
+        }
+        self.switched(&targets);
+        self.watched = watched.unwrap_or_else(|| std::mem::take(&mut self.watched));
     }
 
     /// What was said since the last look, and what was not.
@@ -172,20 +189,32 @@ impl Worker {
         }
     }
 
-    fn switched(&mut self, target: u32) {
-        // Whatever came before the switch is in the ring by now.
-        while self.read() {}
-        let mut sender = Sender { injector: &self.injector, raw: Raw::default(), failed: 0 };
-        let waiting = self.memory.take_waiting(target, now());
-        let replayed = waiting.iter().filter(|request| sender.replay(request)).count();
-        let connections = self.connections.take(target).unwrap_or_else(|error| {
+    /// What the switches of these targets have left behind: all of them at once, because each look is at everything.
+    fn switched(&mut self, targets: &BTreeSet<u32>) {
+        // Whatever came before the switch is in the ring by now; what comes meanwhile is others'.
+        for _ in 0..FULL_RING {
+            if !self.read() {
+                break;
+            }
+        }
+        let mut sender = Sender { injector: &self.injector, raw: Raw::default() };
+        let mut done: BTreeMap<u32, Done> = BTreeMap::new();
+        for (target, request) in self.memory.take_waiting(targets, now()) {
+            let done = done.entry(target).or_default();
+            note(sender.replay(&request), &mut done.replayed, &mut done.failed);
+        }
+        let connections = self.connections.take(targets).unwrap_or_else(|error| {
             tracing::warn!(%error, "no connection is reset");
             Vec::new()
         });
-        let reset = connections.iter().filter(|(client, asked)| sender.reset(*client, *asked)).count();
-        let (replayed, reset, failed) = (replayed as u64, reset as u64, sender.failed);
-        // The core may be gone.
-        let _ = self.news.blocking_send(News::Done { target, replayed, reset, failed });
+        for Connection { target, client, asked } in connections {
+            let done = done.entry(target).or_default();
+            note(sender.raw.acknowledge(asked, client), &mut done.reset, &mut done.failed);
+        }
+        for (target, done) in done {
+            // The core may be gone.
+            let _ = self.news.blocking_send(News::Done(target, done));
+        }
     }
 }
 
@@ -205,17 +234,26 @@ fn now() -> Duration {
     Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs() as u32)
 }
 
+/// Counts it as done, or as failed.
+fn note(sent: io::Result<()>, done: &mut u64, failed: &mut u64) {
+    match sent {
+        Ok(()) => *done += 1,
+        Err(error) => {
+            tracing::debug!(%error, "what a switch left behind could not be seen to");
+            *failed += 1;
+        }
+    }
+}
+
 struct Sender<'a> {
     injector: &'a Injector,
     raw: Raw,
-    failed: u64,
 }
 
 impl Sender<'_> {
-    /// Whether the whole request was sent through the program again.
-    fn replay(&mut self, request: &Request) -> bool {
-        let sent = request.frames.iter().try_for_each(|frame| self.again(frame, request.ingress));
-        self.note(&sent, "a request could not be sent again")
+    /// Sends all of a request through the program again.
+    fn replay(&mut self, request: &Request) -> io::Result<()> {
+        request.frames.iter().try_for_each(|frame| self.again(frame, request.ingress))
     }
 
     /// A frame that the kernel does not take goes out as what this machine makes: it is steered where it leaves.
@@ -225,19 +263,5 @@ impl Sender<'_> {
             return sent.map_err(|error: dataplane::Error| io::Error::other(error.to_string()));
         }
         self.raw.forward(frame)
-    }
-
-    /// Whether the client was told.
-    fn reset(&mut self, client: SocketAddr, asked: SocketAddr) -> bool {
-        let sent = self.raw.acknowledge(asked, client);
-        self.note(&sent, "a connection could not be reset")
-    }
-
-    fn note(&mut self, sent: &io::Result<()>, what: &str) -> bool {
-        if let Err(error) = sent {
-            self.failed += 1;
-            tracing::debug!(%error, "{what}");
-        }
-        sent.is_ok()
     }
 }

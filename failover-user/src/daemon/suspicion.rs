@@ -7,7 +7,11 @@ use std::time::Duration;
 use failover_common::event::Event;
 use tokio::time::Instant;
 
-use super::{aftermath::News, core::Core, kernel_events::client};
+use super::{
+    aftermath::{Done, News},
+    core::Core,
+    kernel_events::client,
+};
 use crate::control::journal::Draft;
 
 /// The least time between two suspicions of one target that are followed.
@@ -23,9 +27,7 @@ impl Core {
     pub(super) fn aftermath_news(&mut self, news: News) {
         match news {
             News::Silent(target) => self.suspect(target, || "by its silence".to_owned()),
-            News::Done { target, replayed, reset, failed } => {
-                self.switched(target, [replayed, reset, failed]);
-            }
+            News::Done(target, done) => self.seen_to(target, done),
         }
     }
 
@@ -51,11 +53,8 @@ impl Core {
     }
 
     /// What a switch left behind has been seen to.
-    fn switched(&mut self, id: u32, [replayed, reset, failed]: [u64; 3]) {
+    fn seen_to(&mut self, id: u32, Done { replayed, reset, failed }: Done) {
         let Some(index) = self.index_of(id) else { return };
-        if [replayed, reset, failed] == [0; 3] {
-            return;
-        }
         let target = self.config.targets[index].name.clone();
         self.tally.aftermath(&target, replayed, reset);
         let failed = if failed == 0 { String::new() } else { format!("; {failed} could not be sent") };

@@ -1,6 +1,9 @@
 //! Who has a TCP connection with a primary.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+};
 
 use aya::maps::{Array, HashMap, MapData};
 use failover_common::{key::ConnectionKey, names, value::Origin};
@@ -10,6 +13,17 @@ use super::{
     load::Dataplane,
     maps::{entries, fails},
 };
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Connection {
+    /// Target id.
+    pub target: u32,
+    /// Who has it.
+    pub client: SocketAddr,
+    /// The address that the client asked: the primary's.
+    pub asked: SocketAddr,
+}
 
 /// The table of them. Its owner may be another task than the data plane's.
 pub struct Connections {
@@ -30,15 +44,14 @@ impl Dataplane {
 }
 
 impl Connections {
-    /// The connections with the primary of this target, each with the client and the address that it asked; they are
-    /// forgotten with that.
-    pub fn take(&mut self, target: u32) -> Result<Vec<(SocketAddr, SocketAddr)>, Error> {
+    /// The connections with the primaries of these targets; they are forgotten with that.
+    pub fn take(&mut self, targets: &BTreeSet<u32>) -> Result<Vec<Connection>, Error> {
         let mut mine = Vec::new();
         for entry in entries(&self.connections, names::CONNECTIONS) {
             let (key, _) = entry?;
             // A row that is gone is no target's.
             let origin = self.origins.get(&key.service, 0).unwrap_or_default();
-            if origin.target == target {
+            if targets.contains(&origin.target) {
                 mine.push((key, origin));
             }
         }
@@ -46,7 +59,8 @@ impl Connections {
         for (key, origin) in mine {
             // One that has ended meanwhile is nobody's.
             if self.connections.remove(&key).is_ok() {
-                taken.push((at(key.client, key.port), at(origin.address, origin.port)));
+                let (client, asked) = (at(key.client, key.port), at(origin.address, origin.port));
+                taken.push(Connection { target: origin.target, client, asked });
             }
         }
         Ok(taken)

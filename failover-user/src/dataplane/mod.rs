@@ -46,7 +46,7 @@ mod tables;
 mod test_run;
 
 pub use attach::Attachment;
-pub use connections::Connections;
+pub use connections::{Connection, Connections};
 pub use copies::{Copies, Injector};
 pub use counters::{Counts, TargetCounters};
 pub use egress::without_egress;

@@ -19,7 +19,7 @@ mod message;
 mod pulse;
 
 use std::{
-    collections::{BTreeMap, HashMap, hash_map::RandomState},
+    collections::{BTreeMap, BTreeSet, HashMap, hash_map::RandomState},
     hash::BuildHasher,
     net::IpAddr,
     time::Duration,
@@ -130,15 +130,19 @@ impl Memory {
         self.pulses.iter().filter(move |(_, pulse)| pulse.is_suspect(now)).map(|(target, _)| *target)
     }
 
-    /// What waits for an answer of this target's primary, the oldest first; it is settled with that.
-    pub fn take_waiting(&mut self, target: u32, now: Duration) -> Vec<Request> {
+    /// What waits for an answer of these targets' primaries, the oldest first, each with its target; it is settled with that.
+    pub fn take_waiting(&mut self, targets: &BTreeSet<u32>, now: Duration) -> Vec<(u32, Request)> {
         self.forget_old(now);
-        let answers = self.pulses.remove(&target).is_some_and(|pulse| pulse.answers());
-        let mine = self.entries.iter().filter(|(_, entry)| entry.target == target && entry.waits.is_some());
-        let places: Vec<u64> = mine.map(|(place, _)| *place).collect();
-        let waiting = places.into_iter().filter_map(|place| self.settle(place));
-        let waiting: Vec<_> = waiting.collect();
-        if answers { waiting } else { Vec::new() }
+        let answers = |target: &u32| self.pulses.get(target).is_some_and(Pulse::answers);
+        let answering: BTreeSet<u32> = targets.iter().copied().filter(answers).collect();
+        self.pulses.retain(|target, _| !targets.contains(target));
+        let theirs = self.entries.iter().filter(|(_, entry)| targets.contains(&entry.target));
+        let places: Vec<(u64, u32)> = theirs.map(|(place, entry)| (*place, entry.target)).collect();
+        let mut waiting = Vec::new();
+        for (place, target) in places {
+            waiting.extend(self.settle(place).filter(|_| answering.contains(&target)).map(|it| (target, it)));
+        }
+        waiting
     }
 
     fn asked(&mut self, seen: &Seen<'_>, datagram: &Datagram<'_>) {

@@ -72,11 +72,11 @@ impl Scene {
     }
 
     fn waiting(&mut self, at: u64) -> Vec<Vec<u8>> {
-        let waiting = self.0.take_waiting(PARIS, ms(at));
+        let waiting = self.0.take_waiting(&BTreeSet::from([PARIS]), ms(at));
         waiting
             .into_iter()
-            .map(|request| {
-                assert_eq!(request.ingress, 7);
+            .map(|(target, request)| {
+                assert_eq!((target, request.ingress), (PARIS, 7));
                 request.frames.concat()
             })
             .collect()

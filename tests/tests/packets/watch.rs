@@ -1,13 +1,13 @@
 //! What is copied to the daemon, and who has a connection.
 
-use std::net::SocketAddr;
+use std::{collections::BTreeSet, net::SocketAddrV4};
 
 use anyhow::Result;
 use failover_common::{
     key::{EndpointKey, UDP, mapped},
     watch::{Copied, SNAP},
 };
-use failover_user::dataplane::Copies;
+use failover_user::dataplane::{Connection, Copies};
 
 use crate::{
     bench::{Bench, with_bench},
@@ -110,7 +110,11 @@ fn what_there_is_no_room_for_is_counted() {
 
 #[test]
 fn connections_are_known_from_their_beginning_to_their_end() {
-    let socket = |socket: std::net::SocketAddrV4| SocketAddr::from(socket);
+    let of = |target, client: SocketAddrV4, asked: SocketAddrV4| Connection {
+        target,
+        client: client.into(),
+        asked: asked.into(),
+    };
     with_bench(|bench| {
         bench.serve(&[(PARIS, 0), (LYON, 0)])?;
         let mut connections = bench.dataplane.connections()?;
@@ -122,7 +126,8 @@ fn connections_are_known_from_their_beginning_to_their_end() {
             bench.send(&tcp_data(PARIS, phone).into())?;
         }
         let (paris, lyon) = (bench.id_of(PARIS), bench.id_of(LYON));
-        assert_eq!(connections.take(paris)?, []);
+        let only = |target| BTreeSet::from([target]);
+        assert_eq!(connections.take(&only(paris))?, []);
         for phone in phones {
             bench.send(&tcp_syn_ack(PARIS, phone).into())?;
         }
@@ -130,11 +135,14 @@ fn connections_are_known_from_their_beginning_to_their_end() {
         bench.send(&tcp_syn_ack(port(PARIS, 5070), PHONE).into())?;
         bench.send(&tcp_reset(PARIS, FAR_PHONE).into())?;
         bench.send(&tcp_data(PARIS, OTHER_PHONE).into())?;
-        let mut found = connections.take(paris)?;
+        let mut found = connections.take(&only(paris))?;
         found.sort();
-        assert_eq!(found, [PHONE, OTHER_PHONE].map(|phone| (socket(phone), socket(PARIS))));
-        assert_eq!(connections.take(paris)?, [], "they are told once");
-        assert_eq!(connections.take(lyon)?, [(socket(PHONE), socket(LYON))]);
+        assert_eq!(found, [PHONE, OTHER_PHONE].map(|phone| of(paris, phone, PARIS)));
+        assert_eq!(
+            connections.take(&BTreeSet::from([paris, lyon]))?,
+            [of(lyon, PHONE, LYON)],
+            "they are told once"
+        );
         Ok(())
     });
 }
