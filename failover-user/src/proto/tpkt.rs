@@ -37,11 +37,16 @@ pub fn packet(message: &[u8]) -> Result<Vec<u8>, Error> {
 #[derive(Debug, Default)]
 pub struct Framer {
     buffer: Vec<u8>,
+    /// What was given out already: it goes when more is pushed, so that many small packets at once cost no more than a large
+    /// one.
+    taken: usize,
 }
 
 impl Framer {
     /// Takes in bytes as they were read. [`Self::next_message`] has to be drained before more are pushed.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.buffer.drain(..self.taken);
+        self.taken = 0;
         if self.buffer.len() + bytes.len() > 2 * (HEADER + MAX_MESSAGE) {
             return Err(Error::TooMuch);
         }
@@ -51,23 +56,21 @@ impl Framer {
 
     /// The next whole message, if it is there.
     pub fn next_message(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        match self.buffer.first() {
+        let rest = self.buffer.get(self.taken..).unwrap_or_default();
+        match rest.first() {
             Some(3) | None => {}
             Some(version) => return Err(Error::Version(*version)),
         }
-        let &[_, _, high, low, ..] = self.buffer.as_slice() else { return Ok(None) };
+        let &[_, _, high, low, ..] = rest else { return Ok(None) };
         let said = u16::from_be_bytes([high, low]);
         let length = usize::from(said);
         if length < HEADER {
             return Err(Error::Length(said));
         }
-        if self.buffer.len() < length {
-            return Ok(None);
-        }
-        let rest = self.buffer.split_off(length);
-        let mut packet = std::mem::replace(&mut self.buffer, rest);
-        packet.drain(..HEADER);
-        Ok(Some(packet))
+        let Some(packet) = rest.get(..length) else { return Ok(None) };
+        let message = packet.get(HEADER..).unwrap_or_default().to_vec();
+        self.taken += length;
+        Ok(Some(message))
     }
 }
 
@@ -105,6 +108,22 @@ mod tests {
         assert_eq!(drained(&pieces).unwrap(), whole);
         assert_eq!(drained(&[&bytes]).unwrap(), whole);
         assert_eq!(drained(&[&bytes[..bytes.len() - 1]]).unwrap(), whole[..2]);
+    }
+
+    #[test]
+    fn a_stream_of_the_smallest_packets_is_cut_as_quickly_as_one_of_large_ones() {
+        let many = MAX_MESSAGE / HEADER;
+        let bytes = packet(b"").unwrap().repeat(many);
+        let mut framer = Framer::default();
+        for _ in 0..64 {
+            framer.push(&bytes).unwrap();
+            for _ in 0..many {
+                assert_eq!(framer.next_message(), Ok(Some(Vec::new())));
+            }
+            assert_eq!(framer.next_message(), Ok(None));
+        }
+        // What was given out takes no room from what comes.
+        framer.push(&vec![3; 2 * (HEADER + MAX_MESSAGE)]).unwrap();
     }
 
     #[test]

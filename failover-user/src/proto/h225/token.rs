@@ -2,8 +2,6 @@
 
 use rasn::prelude::*;
 
-use super::address::NonStandardParameter;
-
 /// `DHset`.
 #[derive(AsnType, Clone, Debug, Decode, Encode, PartialEq, Eq)]
 #[rasn(automatic_tags)]
@@ -43,7 +41,15 @@ pub struct ClearToken {
     pub certificate: Option<TypedCertificate>,
     #[rasn(size("1..=128"))]
     pub general_id: Option<BmpString>,
-    pub non_standard: Option<NonStandardParameter>,
+    pub non_standard: Option<NonStandardToken>,
+}
+
+/// `NonStandardParameter` of H.235, which is not H.225.0's of that name.
+#[derive(AsnType, Clone, Debug, Decode, Encode, PartialEq, Eq)]
+#[rasn(automatic_tags)]
+pub struct NonStandardToken {
+    pub non_standard_identifier: ObjectIdentifier,
+    pub data: OctetString,
 }
 
 /// `ICV`.

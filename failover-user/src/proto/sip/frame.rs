@@ -10,6 +10,9 @@ use super::{Error, MAX_MESSAGE, Message, message::leading_line_ends};
 #[derive(Debug, Default)]
 pub struct Framer {
     buffer: Vec<u8>,
+    /// What was given out already: it goes when more is pushed, so that many small messages at once cost no more than a large
+    /// one. What follows counts from here.
+    taken: usize,
     /// No line end is left to be found before this.
     scanned: usize,
     /// Where the line that is being scanned begins.
@@ -21,6 +24,8 @@ pub struct Framer {
 impl Framer {
     /// Takes in bytes as they were read. [`Self::next_message`] has to be drained before more are pushed.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.buffer.drain(..self.taken);
+        self.taken = 0;
         if self.buffer.len() + bytes.len() > 2 * MAX_MESSAGE {
             return Err(Error::TooLong);
         }
@@ -34,23 +39,24 @@ impl Framer {
             self.skip_keep_alives();
         }
         let Some(length) = self.find_length()? else {
-            return if self.buffer.len() > MAX_MESSAGE { Err(Error::TooLong) } else { Ok(None) };
+            return if self.rest().len() > MAX_MESSAGE { Err(Error::TooLong) } else { Ok(None) };
         };
-        if self.buffer.len() < length {
-            return Ok(None);
-        }
-        let rest = self.buffer.split_off(length);
-        let message = std::mem::replace(&mut self.buffer, rest);
+        let Some(message) = self.rest().get(..length).map(<[u8]>::to_vec) else { return Ok(None) };
+        self.taken += length;
         (self.scanned, self.line, self.length) = (0, 0, None);
         Ok(Some(message))
     }
 
     fn skip_keep_alives(&mut self) {
-        let skip = leading_line_ends(&self.buffer);
+        let skip = leading_line_ends(self.rest());
         if skip > 0 {
-            self.buffer.drain(..skip);
+            self.taken += skip;
             self.scanned = 0;
         }
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.buffer.get(self.taken..).unwrap_or_default()
     }
 
     /// Of the whole message; none while its headers are incomplete.
@@ -59,7 +65,7 @@ impl Framer {
             return Ok(self.length);
         }
         let Some(end) = self.find_header_end() else { return Ok(None) };
-        let headers = self.buffer.get(..end).unwrap_or_default();
+        let headers = self.rest().get(..end).unwrap_or_default();
         let body = Message::parse(headers)?.content_length()?.ok_or(Error::Missing("Content-Length"))?;
         if end.saturating_add(body) > MAX_MESSAGE {
             return Err(Error::TooLong);
@@ -70,16 +76,16 @@ impl Framer {
 
     /// Goes on where it stopped, so that a stream in small pieces costs no more than one in large ones.
     fn find_header_end(&mut self) -> Option<usize> {
-        while let Some(found) = self.buffer.get(self.scanned..)?.iter().position(|&byte| byte == b'\n') {
+        while let Some(found) = self.rest().get(self.scanned..)?.iter().position(|&byte| byte == b'\n') {
             let end = self.scanned + found;
-            let line = self.buffer.get(self.line..end)?;
+            let line = self.rest().get(self.line..end)?;
             let empty = matches!(line, [] | [b'\r']);
             (self.scanned, self.line) = (end + 1, end + 1);
             if empty {
                 return Some(end + 1);
             }
         }
-        self.scanned = self.buffer.len();
+        self.scanned = self.rest().len();
         None
     }
 }

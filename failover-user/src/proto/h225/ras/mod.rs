@@ -3,6 +3,7 @@
 pub mod admission;
 pub mod call;
 pub mod discovery;
+pub mod head;
 pub mod info;
 pub mod location;
 pub mod question;

@@ -107,6 +107,19 @@ fn a_map_of_additions_that_is_longer_than_the_message_is_an_error() {
 }
 
 #[test]
+fn a_token_of_a_vendor_s_own_is_h_235_s() {
+    // As pycrate writes it: delay 500 behind a ClearToken with nonStandard data, identified by an OBJECT IDENTIFIER alone.
+    let progress = octets("8016200041010080060008816b0001032b060102010201f3");
+    let RasMessage::RequestInProgress(progress) = RasMessage::decode(&progress).unwrap() else { panic!() };
+    let token = progress.tokens.unwrap().remove(0).non_standard.unwrap();
+    assert_eq!(
+        (token.non_standard_identifier.as_ref(), token.data.as_ref()),
+        (&[1, 3, 6, 1][..], &[1, 2][..])
+    );
+    assert_eq!((progress.request_seq_num, progress.delay), (66, 500));
+}
+
+#[test]
 fn an_addition_that_nobody_knows_is_skipped() {
     let unknown = RasMessage::decode(&octets("52000501c04002aabb")).unwrap();
     assert_eq!(RasMessage::decode(&octets("50000500")).unwrap(), unknown);

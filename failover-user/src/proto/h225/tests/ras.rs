@@ -4,7 +4,12 @@ use super::{RAS, octets, vectors};
 use crate::proto::h225::{
     address::AliasAddress,
     convert::unicode,
-    ras::{RasMessage, location::LocationRejectReason, question},
+    ras::{
+        RasMessage,
+        head::{Head, decode_first},
+        location::LocationRejectReason,
+        question,
+    },
 };
 
 /// The names, by the index of the alternative.
@@ -103,6 +108,33 @@ fn questions_are_as_a_real_gatekeeper_takes_them() {
     let RasMessage::GatekeeperRequest(request) = RasMessage::decode(&discovery).unwrap() else { panic!() };
     assert_eq!(request.request_seq_num, 65_535);
     assert_eq!(request.ras_address.socket_address(), Some(six));
+}
+
+#[test]
+fn the_beginning_of_an_answer_says_which_it_is_and_to_what() {
+    let mut answers = 0;
+    for (said, octets) in vectors(RAS) {
+        let message = RasMessage::decode(&octets).unwrap();
+        let known = ["GCF", "GRJ", "LCF", "LRJ", "XRS", "RIP"].contains(&message.name());
+        let head = Head::of(&octets).map(|head| (head.kind.name(), Some(head.number)));
+        assert_eq!(head, known.then(|| (message.name(), message.request_seq_num())), "{said}");
+        if known {
+            answers += 1;
+            // Padded, it is the same; cut short, it is none.
+            let padded = [&octets[..], &[0; 3]].concat();
+            assert_eq!(decode_first(&padded), Ok(Some(message)), "{said}");
+            for length in 0..octets.len() {
+                assert!(decode_first(&octets[..length]).is_err(), "{said} after {length}");
+            }
+        }
+    }
+    assert!(answers > 10, "{answers}");
+    for (hex, name, number) in
+        [("8005000041 0000", "RIP", 66), ("808110000041", "RIP", 66), ("60ffff", "XRS", 0)]
+    {
+        let head = Head::of(&octets(&hex.replace(' ', "")));
+        assert_eq!(head.map(|head| (head.kind.name(), head.number)), (number > 0).then_some((name, number)));
+    }
 }
 
 #[test]
