@@ -153,7 +153,10 @@ fn place(raw: &RawTarget, defaults: &RawTarget, problems: &mut Problems) -> Plac
 
 fn said(raw: &RawTarget) -> Vec<&'static str> {
     let sip = &raw.probe.sip;
-    let tls = sip.server_name.here().is_some() || sip.ca.here().is_some() || sip.verify.here().is_some();
+    let tls = sip.server_name.here().is_some()
+        || sip.ca.here().is_some()
+        || sip.verify.here().is_some()
+        || sip.own.here().is_some();
     let words = [
         ("udp_idle", raw.udp_idle.value().is_some()),
         ("tcp_idle", raw.tcp_idle.value().is_some()),

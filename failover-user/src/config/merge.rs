@@ -32,8 +32,10 @@ pub(super) fn probe(name: &str, own: &RawProbe, defaults: &RawProbe) -> Probe {
             server_name: own.sip.server_name.or(&defaults.sip.server_name).value().cloned(),
             ca: own.sip.ca.or(&defaults.sip.ca).value().cloned(),
             verify: own.sip.verify.or(&defaults.sip.verify).unwrap_or(built_in.tls.verify),
+            own: own.sip.own.or(&defaults.sip.own).value().cloned(),
         },
-        ras: own.ras.or(&defaults.ras).unwrap_or(built_in.ras),
+        ras: own.ras.request.or(&defaults.ras.request).unwrap_or(built_in.ras),
+        ras_alive: own.ras.alive.or(&defaults.ras.alive).unwrap_or(built_in.ras_alive),
         mgcp_alive: own.mgcp_alive.or(&defaults.mgcp_alive).unwrap_or(built_in.mgcp_alive),
         megaco_alive: own.megaco_alive.or(&defaults.megaco_alive).unwrap_or(built_in.megaco_alive),
     }

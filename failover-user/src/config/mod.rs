@@ -13,6 +13,7 @@
 //! | `convert` | built-in values < `[defaults]` < `[[target]]`, and what must hold within one target |
 //! | `families` | what must hold between the addresses of a target and its backups |
 //! | `envelopes`, `prefix` | the addresses that envelopes come from |
+//! | `ras` | which answers of a gatekeeper count |
 //! | `topology`, `probing` | what must hold between targets, and what is odd |
 //! | `error`, `report` | what is wrong, and how a person is shown where |
 
@@ -30,6 +31,7 @@ mod policy;
 pub mod prefix;
 mod probe;
 mod probing;
+mod ras;
 mod raw;
 mod report;
 mod scalar;

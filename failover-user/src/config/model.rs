@@ -12,8 +12,9 @@ use std::{
 pub use super::{
     addresses::{Addresses, Family},
     flap::Flap,
-    policy::{Command, Probe, RasRequest, StatusSet, Tls, Way},
+    policy::{Command, OwnCertificate, Probe, RasRequest, StatusSet, Tls, Way},
     prefix::Prefix,
+    ras::RasAlive,
     servers::Server,
 };
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, num::NonZeroU8, path::PathBuf, time::Duration};
 
-use super::flap::Flap;
+use super::{flap::Flap, ras::RasAlive};
 
 /// How servers are probed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -33,6 +33,8 @@ pub struct Probe {
     pub tls: Tls,
     /// What is asked over RAS.
     pub ras: RasRequest,
+    /// Answers of RAS that count as alive.
+    pub ras_alive: RasAlive,
     /// MGCP response codes that count as alive.
     pub mgcp_alive: StatusSet,
     /// MEGACO error codes that count as alive; a reply without an error always does.
@@ -57,6 +59,7 @@ impl Default for Probe {
             sip_alive: StatusSet::sip(),
             tls: Tls::default(),
             ras: RasRequest::default(),
+            ras_alive: RasAlive::default(),
             mgcp_alive: StatusSet::mgcp(),
             megaco_alive: StatusSet::megaco(),
         }
@@ -122,11 +125,22 @@ pub struct Tls {
     pub ca: Option<PathBuf>,
     /// Whether its certificate is looked at.
     pub verify: bool,
+    /// What is shown to a server that asks who we are.
+    pub own: Option<OwnCertificate>,
+}
+
+/// A certificate of the router's own, in PEM files.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OwnCertificate {
+    /// The certificate, and those of authorities between it and one that servers know.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 impl Default for Tls {
     fn default() -> Self {
-        Self { server_name: None, ca: None, verify: true }
+        Self { server_name: None, ca: None, verify: true, own: None }
     }
 }
 

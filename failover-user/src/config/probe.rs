@@ -2,10 +2,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use toml::Spanned;
+
 use super::{
     error::{Problem, Problems},
     flap::{self, RawFlap},
-    model::{RasRequest, StatusSet},
+    model::{OwnCertificate, RasAlive, RasRequest, StatusSet},
+    ras,
     raw::value,
     scalar::{self, Codes},
     section::{Said, Section, Word, Words, quoted},
@@ -38,7 +41,7 @@ pub(super) struct RawProbe {
     /// The program and its arguments; nothing: none.
     pub command: Said<Vec<String>>,
     pub sip: RawSip,
-    pub ras: Said<RasRequest>,
+    pub ras: RawRas,
     pub mgcp_alive: Said<StatusSet>,
     pub megaco_alive: Said<StatusSet>,
 }
@@ -50,6 +53,15 @@ pub(super) struct RawSip {
     pub server_name: Said<String>,
     pub ca: Said<PathBuf>,
     pub verify: Said<bool>,
+    /// At the place of `certificate`.
+    pub own: Said<OwnCertificate>,
+}
+
+/// `[target.probe.ras]`.
+#[derive(Default)]
+pub(super) struct RawRas {
+    pub request: Said<RasRequest>,
+    pub alive: Said<RasAlive>,
 }
 
 /// Reads the table.
@@ -74,11 +86,9 @@ pub(super) fn read(word: &Word<'_>, problems: &mut Problems) -> Option<RawProbe>
     let (mgcp_alive, megaco_alive) =
         (codes("mgcp", &MGCP, &MGCP_CODES), codes("megaco", &MEGACO, &MEGACO_CODES));
     let sip = value(section.read("sip", problems, sip)).unwrap_or_default();
-    let ras =
-        value(section.read("ras", problems, |word, problems| request(word, &RAS, &RAS_REQUESTS, problems)));
+    let ras = value(section.read("ras", problems, ras)).unwrap_or_default();
     let flap = value(section.read("flap", problems, flap::read)).unwrap_or_default();
-    section
-        .read("h225", problems, |word, problems| request(word, &H225, &[("status-enquiry", ())], problems));
+    section.read("h225", problems, h225);
     Some(RawProbe {
         interval,
         fast_interval,
@@ -92,7 +102,7 @@ pub(super) fn read(word: &Word<'_>, problems: &mut Problems) -> Option<RawProbe>
         connect,
         command,
         sip,
-        ras: ras.unwrap_or_default(),
+        ras,
         mgcp_alive,
         megaco_alive,
     })
@@ -140,17 +150,19 @@ fn alive(word: &Word<'_>, words: &Words, codes: &Codes, problems: &mut Problems)
     Some(section.read("alive", problems, |word, problems| scalar::statuses(word, codes, problems)))
 }
 
-/// A table of a protocol that has `request` alone.
-fn request<T: Copy>(
-    word: &Word<'_>,
-    words: &Words,
-    requests: &[(&str, T)],
-    problems: &mut Problems,
-) -> Option<Said<T>> {
-    let first = requests.first().map_or("", |(name, _)| name);
-    let table = word.table(&format!("a table such as {{ request = \"{first}\" }}"), problems)?;
-    let section = Section::open(table, word.span.clone(), words, &[&PROBE], problems);
-    Some(section.read("request", problems, |word, problems| word.choice(requests, &[], problems)))
+fn ras(word: &Word<'_>, problems: &mut Problems) -> Option<RawRas> {
+    let table = word.table("a table such as { request = \"lrq\" }", problems)?;
+    let section = Section::open(table, word.span.clone(), &RAS, &[&PROBE], problems);
+    let request =
+        section.read("request", problems, |word, problems| word.choice(&RAS_REQUESTS, &[], problems));
+    Some(RawRas { request, alive: section.read("alive", problems, ras::read) })
+}
+
+fn h225(word: &Word<'_>, problems: &mut Problems) -> Option<()> {
+    let table = word.table("a table such as { request = \"status-enquiry\" }", problems)?;
+    let section = Section::open(table, word.span.clone(), &H225, &[&PROBE], problems);
+    section.read("request", problems, |word, problems| word.choice(&[("status-enquiry", ())], &[], problems));
+    Some(())
 }
 
 fn sip(word: &Word<'_>, problems: &mut Problems) -> Option<RawSip> {
@@ -173,7 +185,34 @@ fn tls(word: &Word<'_>, problems: &mut Problems) -> Option<RawSip> {
         let why = "`ca` has no effect beside `verify = false`, which takes any certificate";
         problems.push(Problem::new(ca.span(), why, "not looked at").help("leave one of them out"));
     }
-    Some(RawSip { server_name, ca, verify, ..RawSip::default() })
+    let certificate = section.read("certificate", problems, scalar::path);
+    let key = section.read("key", problems, scalar::path);
+    let own = own(&certificate, &key, problems);
+    Some(RawSip { server_name, ca, verify, own, ..RawSip::default() })
+}
+
+/// A certificate is nothing without its key: they are said together, in one table.
+fn own(certificate: &Said<PathBuf>, key: &Said<PathBuf>, problems: &mut Problems) -> Said<OwnCertificate> {
+    let mut alone = |said: &Spanned<PathBuf>, why: &str, help: &str| {
+        problems.push(Problem::new(said.span(), why, "alone").help(help));
+        Said::Wrong
+    };
+    match (certificate, key) {
+        (Said::Nothing, Said::Nothing) => Said::Nothing,
+        (Said::This(certificate), Said::This(key)) => {
+            let (span, certificate) = (certificate.span(), certificate.get_ref().clone());
+            Said::This(Spanned::new(span, OwnCertificate { certificate, key: key.get_ref().clone() }))
+        }
+        (Said::This(certificate), Said::Nothing) => alone(
+            certificate,
+            "`certificate` needs its private key beside it",
+            "write `key`, too: a PEM file",
+        ),
+        (Said::Nothing, Said::This(key)) => {
+            alone(key, "`key` needs its certificate beside it", "write `certificate`, too: a PEM file")
+        }
+        _ => Said::Wrong,
+    }
 }
 
 /// The method of a SIP probe: a token, RFC 3261 §25.1.

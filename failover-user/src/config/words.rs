@@ -136,12 +136,16 @@ pub(super) const SIP: Words =
     Words { table: "the probe's `sip`", known: &["method", "alive", "tls"], later: &[], foreign: &[] };
 
 /// `[target.probe.sip.tls]`.
-pub(super) const TLS: Words =
-    Words { table: "`sip.tls`", known: &["server_name", "ca", "verify"], later: &[], foreign: &[] };
+pub(super) const TLS: Words = Words {
+    table: "`sip.tls`",
+    known: &["server_name", "ca", "verify", "certificate", "key"],
+    later: &[],
+    foreign: &[],
+};
 
 /// `[target.probe.ras]`.
 pub(super) const RAS: Words =
-    Words { table: "the probe's `ras`", known: &["request"], later: &[], foreign: &[] };
+    Words { table: "the probe's `ras`", known: &["request", "alive"], later: &[], foreign: &[] };
 
 /// `[target.probe.h225]`.
 pub(super) const H225: Words =

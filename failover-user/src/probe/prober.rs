@@ -119,7 +119,7 @@ fn question(subject: &Subject, cseq: u32) -> Result<Arc<dyn Question>, getrandom
         }
         ServiceKind::Ras => {
             let number = transaction(u32::from(u16::MAX))? as u16;
-            Arc::new(ras::Ras { request: policy.ras, number })
+            Arc::new(ras::Ras { request: policy.ras, number, alive: policy.ras_alive })
         }
         ServiceKind::H225 => Arc::new(h225::H225 { call: transaction(h225::MOST_CALLS)? as u16 }),
     })

@@ -4,19 +4,21 @@
 //! answer for each of them would hit in every probe. So each probe has a fresh port too, which the kernel chooses at
 //! random, and a forger has to guess both within one probe's timeout. (The other fields of an answer are the
 //! gatekeeper's own; GnuGk 5.15 repeats nothing else in LRJ, GRJ or GCF.)
+//!
+//! An answer is known by its first octets ([`Head`]): what a forger sends costs no more than a look at them, and a
+//! gatekeeper that says more than H.225.0 v7 has words for is alive.
 
 use std::{fmt, net::SocketAddr};
 
 use super::ask::{Question, Verdict};
 use crate::{
-    config::model::RasRequest,
+    config::model::{RasAlive, RasRequest},
     proto::h225::{
         Error,
         address::AliasAddress,
         ras::{
             RasMessage,
-            discovery::GatekeeperRejectReason,
-            location::LocationRejectReason,
+            head::{Head, Kind, decode_first},
             question::{gatekeeper_request, location_request},
         },
     },
@@ -33,9 +35,44 @@ pub(super) struct Ras {
     pub(super) request: RasRequest,
     /// The token, together with the socket's port; not 0.
     pub(super) number: u16,
+    /// The answers that count.
+    pub(super) alive: RasAlive,
 }
 
 impl Ras {
+    /// Whoever needs more time, or does not know the question, is there.
+    fn is_answered_by(&self, head: Head) -> bool {
+        let fits = match head.kind {
+            Kind::RequestInProgress | Kind::UnknownMessageResponse => true,
+            Kind::LocationConfirm | Kind::LocationReject => self.request == RasRequest::Lrq,
+            Kind::GatekeeperConfirm | Kind::GatekeeperReject => self.request == RasRequest::Grq,
+        };
+        fits && head.number == self.number
+    }
+
+    /// What is no reject, or one whose reason is not known.
+    fn counted(&self, kind: Kind, said: String) -> Verdict {
+        let counts = match kind {
+            Kind::LocationConfirm | Kind::GatekeeperConfirm => self.alive.confirms(),
+            Kind::LocationReject | Kind::GatekeeperReject => self.alive.rejects(""),
+            Kind::RequestInProgress | Kind::UnknownMessageResponse => true,
+        };
+        if counts { Verdict::Alive(said) } else { Verdict::Failed(said) }
+    }
+
+    /// Any reject is life; but who is in maintenance says `resourceUnavailable`, and means that calls should go elsewhere.
+    fn rejected(&self, name: &str, reason: &impl fmt::Debug) -> Verdict {
+        let reason = word(reason);
+        let said = format!("{name} {reason}");
+        match self.alive.rejects(&reason) {
+            true => Verdict::Alive(said),
+            false if RasAlive::wants_none(&reason) => {
+                Verdict::Failed(format!("{said}: alive, wants no calls"))
+            }
+            false => Verdict::Failed(said),
+        }
+    }
+
     fn encoded(&self, local: SocketAddr) -> Result<Vec<u8>, Error> {
         let asks = AliasAddress::from_text(SELF)?;
         match self.request {
@@ -63,37 +100,22 @@ impl Question for Ras {
     }
 
     fn judge(&self, datagram: &[u8]) -> Verdict {
-        let Ok(message) = RasMessage::decode(datagram) else { return Verdict::NotOurs };
-        if message.request_seq_num() != Some(self.number) {
+        let Some(head) = Head::of(datagram).filter(|head| self.is_answered_by(*head)) else {
             return Verdict::NotOurs;
-        }
-        let name = message.name();
-        match (self.request, message) {
-            // Whoever needs more time, or does not know the question, is there.
-            (_, RasMessage::RequestInProgress(_) | RasMessage::UnknownMessageResponse(_))
-            | (RasRequest::Lrq, RasMessage::LocationConfirm(_))
-            | (RasRequest::Grq, RasMessage::GatekeeperConfirm(_)) => Verdict::Alive(name.to_owned()),
-            (RasRequest::Lrq, RasMessage::LocationReject(reject)) => {
-                let wants_none = reject.reject_reason == LocationRejectReason::ResourceUnavailable;
-                rejected(name, wants_none, &reject.reject_reason)
-            }
-            (RasRequest::Grq, RasMessage::GatekeeperReject(reject)) => {
-                let wants_none = reject.reject_reason == GatekeeperRejectReason::ResourceUnavailable;
-                rejected(name, wants_none, &reject.reject_reason)
-            }
-            _ => Verdict::NotOurs,
+        };
+        let Ok(message) = decode_first(datagram) else { return Verdict::NotOurs };
+        let name = head.kind.name();
+        match message {
+            Some(RasMessage::LocationReject(reject)) => self.rejected(name, &reject.reject_reason),
+            Some(RasMessage::GatekeeperReject(reject)) => self.rejected(name, &reject.reject_reason),
+            Some(_) => self.counted(head.kind, name.to_owned()),
+            None => self.counted(head.kind, format!("{name}, which holds something unknown")),
         }
     }
 
     fn has_fresh_port(&self) -> bool {
         true
     }
-}
-
-/// Any reject is life; but who is in maintenance says `resourceUnavailable`, and means that calls should go elsewhere.
-fn rejected(name: &str, wants_none: bool, reason: &impl fmt::Debug) -> Verdict {
-    let said = format!("{name} {}", word(reason));
-    if wants_none { Verdict::Failed(format!("{said}: alive, wants no calls")) } else { Verdict::Alive(said) }
 }
 
 /// A reason as H.225.0 writes it: `undefinedReason`.

@@ -191,12 +191,14 @@ async fn converse(
     heard: &mut Option<String>,
 ) -> Result<String, String> {
     let mut framing = ask.question.framing().ok_or("a protocol that is not spoken over TCP")?;
-    stream.write_all(&ask.question.request(local)).await.map_err(|error| words(&error))?;
-    stream.flush().await.map_err(|error| words(&error))?;
+    // Under TLS 1.3, a server that wants another certificate says so only behind the handshake.
+    let told = |error: io::Error| super::tls::said(&error);
+    stream.write_all(&ask.question.request(local)).await.map_err(told)?;
+    stream.flush().await.map_err(told)?;
     let mut chunk = [0; 4096];
     let mut left = LONGEST_CONVERSATION;
     while left > 0 {
-        let length = stream.read(&mut chunk).await.map_err(|error| words(&error))?;
+        let length = stream.read(&mut chunk).await.map_err(told)?;
         if length == 0 {
             return Err("connection closed before an answer".to_owned());
         }

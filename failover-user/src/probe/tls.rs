@@ -24,12 +24,15 @@ use tokio_rustls::{
             danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
         },
         crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
-        pki_types::{CertificateDer, IpAddr, ServerName, UnixTime, pem::PemObject as _},
+        pki_types::{
+            CertificateDer, IpAddr, PrivateKeyDer, ServerName, UnixTime,
+            pem::{self, PemObject as _},
+        },
     },
 };
 
 use super::{ask::clean_within, tcp::Connection, words};
-use crate::config::model::Tls;
+use crate::config::model::{OwnCertificate, Tls};
 
 /// How long what was read of authorities is good for.
 const FRESH: Duration = Duration::from_mins(5);
@@ -37,10 +40,19 @@ const FRESH: Duration = Duration::from_mins(5);
 const LONGEST_REFUSAL: usize = 200;
 /// The most authorities of a file: a whole system's are some hundred and fifty.
 const MOST_AUTHORITIES: usize = 10_000;
+/// The most certificates that are shown.
+const LONGEST_CHAIN: usize = 10;
 
-/// Whom a client trusts, and with what it therefore connects.
+/// With what a client connects.
 static TRUST: Mutex<Option<Trust>> = Mutex::const_new(None);
-type Trust = HashMap<Authorities, (Instant, Arc<ClientConfig>)>;
+type Trust = HashMap<Papers, (Instant, Arc<ClientConfig>)>;
+
+/// Whom a client trusts, and what it shows of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Papers {
+    authorities: Authorities,
+    own: Option<OwnCertificate>,
+}
 
 /// Whose signatures count.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -72,7 +84,7 @@ impl Session {
             (true, Some(path)) => Authorities::File(path.clone()),
             (true, None) => Authorities::System,
         };
-        Ok(Self { config: config(authorities).await?, name })
+        Ok(Self { config: config(Papers { authorities, own: tls.own.clone() }).await?, name })
     }
 
     /// The handshake.
@@ -92,8 +104,16 @@ pub(super) fn part(secured: &mut TlsStream<Connection>) {
     }
 }
 
-/// A failed handshake in words. What a certificate holds is the server's own text.
+/// A failed handshake in words.
 fn refused(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => "connection closed in the TLS handshake".to_owned(),
+        _ => said(error),
+    }
+}
+
+/// What went wrong, in words. What a certificate holds is the server's own text.
+pub(super) fn said(error: &io::Error) -> String {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match tls {
         Some(rustls::Error::InvalidCertificate(CertificateError::Other(other)))
@@ -103,42 +123,45 @@ fn refused(error: &io::Error) -> String {
                 .to_owned()
         }
         Some(tls) => format!("TLS: {}", clean_within(LONGEST_REFUSAL, tls.to_string().as_bytes())),
-        None if error.kind() == io::ErrorKind::UnexpectedEof => {
-            "connection closed in the TLS handshake".to_owned()
-        }
         None => words(error),
     }
 }
 
-async fn config(authorities: Authorities) -> Result<Arc<ClientConfig>, String> {
+async fn config(papers: Papers) -> Result<Arc<ClientConfig>, String> {
     // Held while it is read, so that many probers that begin at once read it once.
     let mut trust = TRUST.lock().await;
     let trust = trust.get_or_insert_default();
-    if let Some((read, config)) = trust.get(&authorities)
+    if let Some((read, config)) = trust.get(&papers)
         && read.elapsed() < FRESH
     {
         return Ok(Arc::clone(config));
     }
     trust.retain(|_, (read, _)| read.elapsed() < FRESH);
-    let wanted = authorities.clone();
+    let wanted = papers.clone();
     let made = tokio::task::spawn_blocking(move || make(&wanted)).await;
-    let config = made.map_err(|error| format!("cannot read the trusted authorities: {error}"))??;
-    trust.insert(authorities, (Instant::now(), Arc::clone(&config)));
+    let config = made.map_err(|error| format!("cannot read certificates: {error}"))??;
+    trust.insert(papers, (Instant::now(), Arc::clone(&config)));
     Ok(config)
 }
 
-fn make(authorities: &Authorities) -> Result<Arc<ClientConfig>, String> {
+fn make(papers: &Papers) -> Result<Arc<ClientConfig>, String> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| format!("cannot speak TLS: {error}"))?;
-    let mut config = match authorities {
-        Authorities::Any => builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
-            .with_no_client_auth(),
-        Authorities::System => builder.with_root_certificates(system_roots()?).with_no_client_auth(),
-        Authorities::File(path) => builder.with_root_certificates(roots_of(path)?).with_no_client_auth(),
+    let builder = match &papers.authorities {
+        Authorities::Any => builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider))),
+        Authorities::System => builder.with_root_certificates(system_roots()?),
+        Authorities::File(path) => builder.with_root_certificates(roots_of(path)?),
+    };
+    let mut config = match &papers.own {
+        None => builder.with_no_client_auth(),
+        Some(own) => builder.with_client_auth_cert(chain_of(&own.certificate)?, key_of(&own.key)?).map_err(
+            |error| {
+                let (certificate, key) = (own.certificate.display(), own.key.display());
+                format!("cannot use the certificate {certificate} with the key {key}: {error}")
+            },
+        )?,
     };
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
@@ -161,7 +184,7 @@ fn roots_of(path: &Path) -> Result<RootCertStore, String> {
     let failed =
         |error: &dyn std::fmt::Display| format!("cannot read authorities from {}: {error}", path.display());
     let mut roots = RootCertStore::empty();
-    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| failed(&error))?;
+    let certificates = pem_of(path).map_err(|why| failed(&why))?;
     for certificate in certificates.take(MOST_AUTHORITIES) {
         let certificate = certificate.map_err(|error| failed(&error))?;
         roots.add(certificate).map_err(|error| failed(&error))?;
@@ -170,6 +193,39 @@ fn roots_of(path: &Path) -> Result<RootCertStore, String> {
         return Err(failed(&"no certificate in it; expected PEM"));
     }
     Ok(roots)
+}
+
+fn chain_of(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let failed = |why: String| format!("cannot read the certificate {}: {why}", path.display());
+    let read = pem_of(path).map_err(failed)?.take(LONGEST_CHAIN).collect::<Result<Vec<_>, _>>();
+    let chain = read.map_err(|error| failed(error.to_string()))?;
+    if chain.is_empty() {
+        return Err(failed("no certificate in it; expected PEM".to_owned()));
+    }
+    Ok(chain)
+}
+
+fn key_of(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
+    let failed = |why: String| format!("cannot read the private key {}: {why}", path.display());
+    plain_file(path).map_err(failed)?;
+    match PrivateKeyDer::from_pem_file(path) {
+        Err(pem::Error::NoItemsFound) => Err(failed("no private key in it; expected PEM".to_owned())),
+        read => read.map_err(|error| failed(error.to_string())),
+    }
+}
+
+fn pem_of(path: &Path) -> Result<impl Iterator<Item = Result<CertificateDer<'static>, pem::Error>>, String> {
+    plain_file(path)?;
+    CertificateDer::pem_file_iter(path).map_err(|error| error.to_string())
+}
+
+/// A pipe would keep whoever opens it, and all who wait for what it holds.
+fn plain_file(path: &Path) -> Result<(), String> {
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_file() => Ok(()),
+        Ok(_) => Err("it is no file".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// Takes any certificate (`verify = false`); that its owner signs the handshake is still asked for.

@@ -26,10 +26,13 @@ const LONGEST: usize = 65_535;
 /// Datagrams and errors that are taken in at a stretch. Then comes a [`BREATH`]: a flood costs its sender more than us,
 /// and yet the answer behind it is found, because reading goes on until time is up.
 const STRETCH: u32 = 64;
+/// The longest stretch: the largest datagrams take a while to judge, and others share the processor.
+const LONGEST_STRETCH: Duration = Duration::from_millis(2);
 /// The pause after a [`STRETCH`].
 const BREATH: Duration = Duration::from_millis(1);
-/// Tries at sending: each can be turned down by an ICMP error that an earlier packet got.
-const TRIES: u32 = 3;
+/// Tries at sending: each can be turned down by an ICMP error that an earlier packet got, and a flood of forged ones must not
+/// turn down all of them.
+const TRIES: u32 = 16;
 
 /// Questions that stay open.
 const OPEN: usize = 32;
@@ -145,7 +148,11 @@ impl Open {
     ) -> Result<(String, Option<Instant>), Refusal> {
         self.send(&ask.question.request(self.local)).await.map_err(Refusal::Send)?;
         loop {
+            let stretch = Instant::now();
             for _ in 0..STRETCH {
+                if stretch.elapsed() > LONGEST_STRETCH {
+                    break;
+                }
                 match self.judge_next(ask, unanswered).await {
                     Ok((Verdict::Alive(said), asked)) => return Ok((said, asked)),
                     Ok((Verdict::Failed(said), _)) => return Err(Refusal::Answer(said)),

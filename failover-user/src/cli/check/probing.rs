@@ -75,6 +75,11 @@ const fn question(kind: ServiceKind, ras: RasRequest) -> &'static str {
 }
 
 fn certificate(tls: &Tls) -> String {
+    let shown = tls.own.as_ref().map(|own| format!("; ours is {}", own.certificate.display()));
+    theirs(tls) + shown.as_deref().unwrap_or_default()
+}
+
+fn theirs(tls: &Tls) -> String {
     if !tls.verify {
         return "any, whoever's: sip.tls.verify is false".to_owned();
     }
@@ -99,7 +104,7 @@ fn alive(target: &Target) -> Vec<String> {
         alive.push(format!("MEGACO reply without an error, or with error {}", probe.megaco_alive));
     }
     if is(&[ServiceKind::Ras]) {
-        alive.push("RAS confirm, or reject for another reason than resourceUnavailable".to_owned());
+        alive.push(format!("RAS {}", probe.ras_alive));
     }
     if is(&[ServiceKind::H225]) {
         alive.push("ReleaseComplete or Status".to_owned());
@@ -139,8 +144,15 @@ pub(super) fn json(probe: &Probe) -> Value {
         "connect": probe.way == Way::Connect,
         "command": command,
         "sip_alive": probe.sip_alive.ranges,
-        "sip_tls": { "server_name": probe.tls.server_name, "ca": probe.tls.ca, "verify": probe.tls.verify },
+        "sip_tls": {
+            "server_name": probe.tls.server_name,
+            "ca": probe.tls.ca,
+            "verify": probe.tls.verify,
+            "certificate": probe.tls.own.as_ref().map(|own| &own.certificate),
+            "key": probe.tls.own.as_ref().map(|own| &own.key),
+        },
         "ras_request": probe.ras.name(),
+        "ras_alive": probe.ras_alive.words(),
         "mgcp_alive": probe.mgcp_alive.ranges,
         "megaco_alive": probe.megaco_alive.ranges,
     })

@@ -55,14 +55,39 @@ fn gatekeepers_are_asked_one_thing_or_the_other() {
 }
 
 #[test]
+fn what_counts_of_a_gatekeeper_s_answers_is_said_in_words() {
+    let of = |words| target("[\"ras\"]", words).probe.ras_alive;
+    let usual = "confirm, or reject for another reason than resourceUnavailable";
+    for (words, expected) in [
+        ("", usual),
+        ("ras.alive = [\"confirm\", \"reject\"]", usual),
+        ("ras.alive = [\"reject\", \"resourceUnavailable\"]", "reject"),
+        ("ras.alive = [\"confirm\"]", "confirm"),
+        (
+            "ras.alive = [\"securityDenial\", \"notRegistered\"]",
+            "reject because of notRegistered or securityDenial",
+        ),
+    ] {
+        assert_eq!(of(words).to_string(), expected, "{words}");
+    }
+    assert_eq!(of("ras.alive = [\"undefinedReason\", \"confirm\"]").words(), ["confirm", "undefinedReason"]);
+    let defaults = "[defaults.probe]\nras.alive = [\"confirm\"]\n";
+    let own = "probe.ras.request = \"grq\"\n";
+    let probe = right(&format!("{ROUTER}{defaults}{TARGET}{own}{BACKUP}")).config.targets.remove(0).probe;
+    assert_eq!((probe.ras, probe.ras_alive.to_string().as_str()), (RasRequest::Grq, "confirm"));
+}
+
+#[test]
 fn tls_is_merged_word_by_word() {
     let defaults = "[defaults.probe.sip.tls]\nserver_name = \"sip.example\"\nca = \"/etc/ca.pem\"\n";
     let own = "services = [\"sips\"]\nprobe.sip.tls.server_name = \"paris.example\"\n";
     let tls = right(&format!("{ROUTER}{defaults}{TARGET}{own}{BACKUP}")).config.targets.remove(0).probe.tls;
     let expected =
-        Tls { server_name: Some("paris.example".into()), ca: Some("/etc/ca.pem".into()), verify: true };
+        Tls { server_name: Some("paris.example".into()), ca: Some("/etc/ca.pem".into()), ..Tls::default() };
     assert_eq!(tls, expected);
     assert_eq!(probe("").tls, Tls::default());
+    let own = probe("sip.tls = { certificate = \"/etc/own.pem\", key = \"/etc/own.key\" }").tls.own.unwrap();
+    assert_eq!((own.certificate, own.key), ("/etc/own.pem".into(), "/etc/own.key".into()));
 }
 
 #[test]

@@ -58,10 +58,54 @@ async fn any_reject_is_life() {
     }
 }
 
+/// As endpoints have it, who stop reading where the message ends, and do not know all that gatekeepers can say.
+#[tokio::test]
+async fn an_answer_that_says_more_than_is_known_is_life() {
+    // A reason of a later version; a RIP with a signature before its delay.
+    const LATER: [u8; 6] = [0x50, 0, 0, 0x8c, 0x01, 0];
+    const SIGNED: [u8; 7] = [0x80, 0x05, 0x10, 0, 0, 0x01, 0x70];
+    for (answer, at, expected) in [
+        (&LATER[..], 1, "LRJ, which holds something unknown"),
+        (&SIGNED, 3, "RIP, which holds something unknown"),
+        (&[0x50, 0, 0, 0x60, 0xde, 0xad], 1, "LRJ undefinedReason"),
+    ] {
+        let outcome = probe(LONG, move |number| vec![numbered(answer, at, number)]).await;
+        assert_eq!(alive(outcome), expected);
+    }
+    let padded = [&LRJ_RESOURCE_UNAVAILABLE[..], &[0; 8]].concat();
+    let outcome = probe(LONG, move |number| vec![numbered(&padded, 1, number)]).await;
+    assert_eq!(refused(outcome), "LRJ resourceUnavailable: alive, wants no calls");
+}
+
 #[tokio::test]
 async fn who_is_in_maintenance_wants_no_calls() {
     let outcome = probe(LONG, |number| vec![numbered(&LRJ_RESOURCE_UNAVAILABLE, 1, number)]).await;
     assert_eq!(refused(outcome), "LRJ resourceUnavailable: alive, wants no calls");
+}
+
+#[tokio::test]
+async fn what_counts_is_the_operator_s_to_say() {
+    let asked = |words: &'static str, answer: &'static [u8]| async move {
+        let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let mut prober = ras(server.local_addr().unwrap(), LONG, RasRequest::Lrq);
+        let text = format!(
+            "[router]\ninterfaces = [\"a\"]\n[[target]]\nname = \"a\"\naddress = \"192.0.2.1\"\nprobe.ras.alive = {words}\n\
+             [[target.backup]]\nname = \"b\"\naddress = \"192.0.2.2\"\n"
+        );
+        let loaded = crate::config::parse("ras", &text).unwrap();
+        prober.subject.policy.ras_alive = loaded.config.targets[0].probe.ras_alive;
+        tokio::spawn(async move {
+            let (asked, from) = question(&server).await;
+            let answer = numbered(answer, 1, asked.request_seq_num().unwrap());
+            server.send_to(&answer, from).await.unwrap();
+        });
+        prober.probe().await
+    };
+    let maintenance = asked(r#"["confirm", "reject", "resourceUnavailable"]"#, &LRJ_RESOURCE_UNAVAILABLE);
+    assert_eq!(alive(maintenance.await), "LRJ resourceUnavailable");
+    let only = r#"["confirm", "undefinedReason"]"#;
+    assert_eq!(alive(asked(only, &LRJ_UNDEFINED_REASON).await), "LRJ undefinedReason");
+    assert_eq!(refused(asked(only, &LRJ_SECURITY_DENIAL).await), "LRJ securityDenial");
 }
 
 #[tokio::test]
@@ -71,7 +115,7 @@ async fn what_is_no_answer_to_this_question_is_none() {
         |_| Vec::new(),
         |number| numbered(&LRJ_UNDEFINED_REASON, 1, number % 65_535 + 1),
         |number| numbered(&LRJ_UNDEFINED_REASON, 1, number)[..3].to_vec(),
-        |number| [numbered(&LRJ_UNDEFINED_REASON, 1, number), vec![0]].concat(),
+        |number| numbered(&LRJ_RESOURCE_UNAVAILABLE, 1, number)[..12].to_vec(),
         // A GRJ, and a UCF.
         |number| numbered(&[0x08, 0, 0, 0, 0x06, 0, 8, 0x91, 0x4a, 0, 7, 0x60], 2, number),
         |number| numbered(&[0x1c, 0, 0], 1, number),

@@ -13,21 +13,26 @@ use tokio::{
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
-        ServerConfig,
+        RootCertStore, ServerConfig, SupportedProtocolVersion,
         crypto::ring,
-        pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+        pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject as _},
+        server::WebPkiClientVerifier,
+        version::{TLS12, TLS13},
     },
     server::TlsStream,
 };
 
 use super::*;
-use crate::{config::model::Tls, proto::sip::Framer};
+use crate::{
+    config::model::{OwnCertificate, Tls},
+    proto::sip::Framer,
+};
 
 /// A certificate authority, in a file.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     file: PathBuf,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Authority {
@@ -40,7 +45,7 @@ impl Authority {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ca.pem");
         std::fs::write(&file, params.self_signed(&key).unwrap().pem()).unwrap();
-        Self { issuer: Issuer::new(params, key), file, _folder: folder }
+        Self { issuer: Issuer::new(params, key), file, folder }
     }
 
     fn signs(&self, name: &str, edit: impl FnOnce(&mut CertificateParams)) -> (Certificate, KeyPair) {
@@ -51,7 +56,17 @@ impl Authority {
     }
 
     fn trusted(&self, server_name: Option<&str>) -> Tls {
-        Tls { server_name: server_name.map(str::to_owned), ca: Some(self.file.clone()), verify: true }
+        Tls { server_name: server_name.map(str::to_owned), ca: Some(self.file.clone()), ..Tls::default() }
+    }
+
+    /// A certificate for a client, and its key, in files.
+    fn papers(&self, name: &str) -> OwnCertificate {
+        let (certificate, key) = self.signs(name, |_| {});
+        let file = |ending: &str| self.folder.path().join(format!("{name}.{ending}"));
+        let own = OwnCertificate { certificate: file("pem"), key: file("key") };
+        std::fs::write(&own.certificate, certificate.pem()).unwrap();
+        std::fs::write(&own.key, key.serialize_pem()).unwrap();
+        own
     }
 }
 
@@ -61,21 +76,38 @@ fn itself(name: &str) -> (Certificate, KeyPair) {
 }
 
 /// A server that answers every OPTIONS over TLS with `status`.
-async fn server((certificate, key): (Certificate, KeyPair), status: &'static str) -> SocketAddr {
+async fn server(papers: (Certificate, KeyPair), status: &'static str) -> SocketAddr {
+    demanding(papers, status, None, &[&TLS13, &TLS12]).await
+}
+
+/// The same, that wants to see a certificate by `clients`.
+async fn demanding(
+    (certificate, key): (Certificate, KeyPair),
+    status: &'static str,
+    clients: Option<&Authority>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)
-        .unwrap();
+    let provider = Arc::new(ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(versions);
+    let builder = builder.unwrap();
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(authority) => {
+            let mut roots = RootCertStore::empty();
+            roots.add(CertificateDer::from_pem_file(&authority.file).unwrap()).unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            builder.with_client_cert_verifier(verifier.build().unwrap())
+        }
+    };
+    let config = builder.with_single_cert(vec![certificate.der().clone()], key).unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            // Who does not like the certificate goes away.
+            // Who does not like the certificate goes away, or is sent away.
             let Ok(mut secured) = acceptor.accept(stream).await else { continue };
             let request = request(&mut secured).await;
             secured.write_all(&answer(&request, status)).await.unwrap();
@@ -142,7 +174,7 @@ async fn a_wrong_certificate_is_no_life_unless_nobody_looks_at_it() {
         let address = server(certificate, OK).await;
         let said = refused(probe(address, authority.trusted(server_name)).await);
         assert!(said.starts_with("TLS: invalid peer certificate: ") && said.contains(why), "{said}");
-        let blind = Tls { server_name: server_name.map(str::to_owned), ca: None, verify: false };
+        let blind = Tls { server_name: server_name.map(str::to_owned), verify: false, ..Tls::default() };
         assert_eq!(alive(probe(address, blind).await), "200 OK");
     }
 }
@@ -154,7 +186,7 @@ async fn a_self_signed_certificate_can_be_trusted_itself() {
     let file = folder.path().join("own.pem");
     std::fs::write(&file, certificate.pem()).unwrap();
     let address = server((certificate, key), OK).await;
-    let tls = Tls { server_name: Some("sip.example".to_owned()), ca: Some(file), verify: true };
+    let tls = Tls { server_name: Some("sip.example".to_owned()), ca: Some(file), ..Tls::default() };
     assert_eq!(alive(probe(address, tls).await), "200 OK");
 }
 
@@ -169,7 +201,7 @@ async fn an_authority_s_own_certificate_is_nobody_s_and_the_reason_says_so() {
     let file = folder.path().join("own.pem");
     std::fs::write(&file, certificate.pem()).unwrap();
     let address = server((certificate, key), OK).await;
-    let tls = Tls { server_name: Some("sip.example".to_owned()), ca: Some(file), verify: true };
+    let tls = Tls { server_name: Some("sip.example".to_owned()), ca: Some(file), ..Tls::default() };
     let said = refused(probe(address, tls).await);
     assert_eq!(
         said,
@@ -219,7 +251,7 @@ async fn authorities_that_cannot_be_read_are_no_failure_of_the_server() {
     let address = server(itself("sip.example"), OK).await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");
-    let tls = Tls { server_name: None, ca: Some(path.clone()), verify: true };
+    let tls = Tls { ca: Some(path.clone()), ..Tls::default() };
     let said = unable(probe(address, tls.clone()).await);
     assert!(said.starts_with(&format!("cannot read authorities from {}: ", path.display())), "{said}");
     for text in ["", "no PEM at all\n"] {
@@ -231,6 +263,54 @@ async fn authorities_that_cannot_be_read_are_no_failure_of_the_server() {
     std::fs::write(&path, garbage).unwrap();
     let said = unable(probe(address, tls).await);
     assert!(said.starts_with(&format!("cannot read authorities from {}: ", path.display())), "{said}");
+}
+
+#[tokio::test]
+async fn who_wants_to_know_who_asks_is_shown_a_certificate() {
+    let (servers, clients) = (Authority::new(), Authority::new());
+    let trusted = servers.trusted(Some("sip.example"));
+    for version in [&TLS12, &TLS13] {
+        let address = demanding(servers.signs("sip.example", |_| {}), OK, Some(&clients), &[version]).await;
+        let shown = |own| Tls { own, ..trusted.clone() };
+        assert_eq!(alive(probe(address, shown(Some(clients.papers("router.example")))).await), "200 OK");
+        for (own, why) in [
+            (None, "TLS: received fatal alert: "),
+            (Some(servers.papers("router.example")), "TLS: received fatal alert: "),
+        ] {
+            let said = refused(probe(address, shown(own)).await);
+            assert!(said.starts_with(why), "{said}");
+        }
+        // Who does not look at the server's certificate can show one, too.
+        let blind = Tls { verify: false, own: Some(clients.papers("blind.example")), ..Tls::default() };
+        assert_eq!(alive(probe(address, blind).await), "200 OK");
+    }
+}
+
+#[tokio::test]
+async fn papers_that_cannot_be_shown_are_no_failure_of_the_server() {
+    let authority = Authority::new();
+    let address = server(authority.signs("sip.example", |_| {}), OK).await;
+    let good = authority.papers("one.example");
+    let folder = authority.folder.path();
+    let (missing, text, pipe) = (folder.join("missing"), folder.join("text"), folder.join("pipe"));
+    std::fs::write(&text, "no PEM at all\n").unwrap();
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let key = authority.papers("two.example").key;
+    let certificate = |path: &PathBuf| OwnCertificate { certificate: path.clone(), ..good.clone() };
+    let with_key = |path: &PathBuf| OwnCertificate { key: path.clone(), ..good.clone() };
+    for (own, start, why) in [
+        (certificate(&missing), "cannot read the certificate ", "No such file"),
+        (certificate(&text), "cannot read the certificate ", "no certificate in it; expected PEM"),
+        (certificate(&pipe), "cannot read the certificate ", "it is no file"),
+        (with_key(&missing), "cannot read the private key ", "No such file"),
+        (with_key(&text), "cannot read the private key ", "no private key in it; expected PEM"),
+        (with_key(&pipe), "cannot read the private key ", "it is no file"),
+        (with_key(&key), "cannot use the certificate ", "with the key "),
+    ] {
+        let tls = Tls { own: Some(own), ..authority.trusted(Some("sip.example")) };
+        let said = unable(probe(address, tls).await);
+        assert!(said.starts_with(start) && said.contains(why), "{said}");
+    }
 }
 
 #[tokio::test]
