@@ -35,7 +35,10 @@ pub fn explain(loaded: &Loaded) -> String {
         vec![format!("The configuration is valid: {} target{plural}, {warnings}.\n", targets.len())];
     parts.push(router(&loaded.config.router));
     parts.extend(targets.iter().map(target));
-    parts.extend(loaded.warnings.iter().map(|warning| format!("warning: {warning}\n")));
+    // What is not there is shown where it is named.
+    let others = loaded.warnings.iter().take(loaded.warnings.len() - loaded.absent.len());
+    parts.extend(others.map(|warning| format!("warning: {warning}\n")));
+    parts.extend((!loaded.absent.is_empty()).then(|| loaded.absent.report(false)));
     parts.join("\n")
 }
 

@@ -7,7 +7,7 @@ use failover_common::names::MAX_BACKUPS;
 use toml::Spanned;
 
 use super::{
-    Loaded, envelopes,
+    Absent, Loaded, envelopes,
     error::{Problem, Problems},
     families, merge,
     model::{
@@ -82,7 +82,7 @@ pub(super) fn convert(raw: &RawConfig, problems: &mut Problems) -> Option<Loaded
     }
     let warnings = [topology::warnings(&placed), envelopes::warnings(source, &placed)].concat();
     let targets = placed.into_iter().map(Placed::build).collect::<Option<_>>()?;
-    Some(Loaded { config: Config { router: router?, targets }, warnings })
+    Some(Loaded { config: Config { router: router?, targets }, warnings, absent: Absent::default() })
 }
 
 fn router(raw: Option<&RawRouter>, problems: &mut Problems) -> Option<Router> {

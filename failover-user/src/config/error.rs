@@ -122,6 +122,7 @@ impl ConfigError {
 }
 
 /// A file that was read and is wrong.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Invalid {
     pub(super) name: String,
     pub(super) text: String,

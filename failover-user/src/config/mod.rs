@@ -12,6 +12,7 @@
 //! | `addresses`, `servers`, `policy` | parts of the model: a server's addresses, where a target's servers serve it, how they are probed |
 //! | `convert` | built-in values < `[defaults]` < `[[target]]`, and what must hold within one target |
 //! | `families` | what must hold between the addresses of a target and its backups |
+//! | `files` | what is named, and is not there |
 //! | `envelopes`, `prefix` | the addresses that envelopes come from |
 //! | `ras` | which answers of a gatekeeper count |
 //! | `topology`, `probing` | what must hold between targets, and what is odd |
@@ -24,6 +25,7 @@ mod convert;
 mod envelopes;
 mod error;
 mod families;
+mod files;
 mod flap;
 mod merge;
 pub mod model;
@@ -45,6 +47,8 @@ mod words;
 
 pub use error::{ConfigError, Located};
 use error::{Invalid, Problems};
+pub use files::Absent;
+use files::Named;
 
 /// Where the configuration is, unless `--config` says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/failover/failover.toml";
@@ -59,6 +63,8 @@ pub struct Loaded {
     pub config: model::Config,
     /// What works, but hardly as meant: a sentence each, with what to do.
     pub warnings: Vec<String>,
+    /// Files that it names and that are not there, where it was [`load`]ed. They are the last of the warnings, too.
+    pub absent: Absent,
 }
 
 /// Reads and checks the file at `path`. No more than [`MAX_BYTES`] are read, whatever `path` leads to.
@@ -71,15 +77,24 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
         return Err(ConfigError::TooLarge { path: path.to_owned() });
     }
     let text = String::from_utf8(bytes).map_err(|error| ConfigError::not_text(path, &error))?;
-    parse(&path.display().to_string(), &text)
+    let name = path.display().to_string();
+    let (mut loaded, named) = read(&name, &text)?;
+    loaded.absent = files::absent(&name, &text, &named);
+    loaded.warnings.extend(loaded.absent.lines());
+    Ok(loaded)
 }
 
-/// Checks `text`; `name` is what errors call it.
+/// Checks `text`; `name` is what errors call it. Looks at nothing else.
 pub fn parse(name: &str, text: &str) -> Result<Loaded, ConfigError> {
+    read(name, text).map(|(loaded, _)| loaded)
+}
+
+fn read(name: &str, text: &str) -> Result<(Loaded, Vec<Named>), ConfigError> {
     let mut problems = Problems::default();
-    let loaded = raw::read(text, &mut problems).and_then(|raw| convert::convert(&raw, &mut problems));
-    match loaded {
-        Some(loaded) if problems.is_empty() => Ok(loaded),
+    let raw = raw::read(text, &mut problems);
+    let named = raw.as_ref().map(files::named).unwrap_or_default();
+    match raw.and_then(|raw| convert::convert(&raw, &mut problems)) {
+        Some(loaded) if problems.is_empty() => Ok((loaded, named)),
         _ => Err(ConfigError::Invalid(Box::new(Invalid::new(name, text, problems)))),
     }
 }

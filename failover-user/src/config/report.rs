@@ -5,7 +5,9 @@
 
 use std::{error::Error, fmt, ops::Range};
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity, SourceCode,
+};
 
 use super::error::{Invalid, Problem};
 
@@ -14,6 +16,15 @@ const WIDEST: usize = 400;
 
 /// The report of a file that was read and is wrong.
 pub(super) fn invalid(invalid: &Invalid, color: bool) -> String {
+    all(invalid, Severity::Error, color)
+}
+
+/// The report of a file that is right, and in which something is odd.
+pub(super) fn warnings(odd: &Invalid, color: bool) -> String {
+    all(odd, Severity::Warning, color)
+}
+
+fn all(invalid: &Invalid, severity: Severity, color: bool) -> String {
     let mut parts = Vec::new();
     let mut places = Places::new(&invalid.text);
     let source = NamedSource::new(&invalid.name, printable(&invalid.text));
@@ -25,7 +36,7 @@ pub(super) fn invalid(invalid: &Invalid, color: bool) -> String {
             message = format!("{}:{line}:{column}: {message}", invalid.name);
         }
         let also = problem.also.as_ref().filter(|(span, _)| shows(&invalid.text, span));
-        let shown = Shown { problem, also, message: &message, source: shown };
+        let shown = Shown { problem, also, message: &message, source: shown, severity };
         parts.push(render(&shown, color));
     }
     if invalid.more > 0 {
@@ -38,7 +49,8 @@ pub(super) fn invalid(invalid: &Invalid, color: bool) -> String {
 pub(super) fn plain(message: &str, help: Option<&str>, color: bool) -> String {
     let mut problem = Problem::new(0..0, message, "");
     problem.help = help.map(str::to_owned);
-    render(&Shown { problem: &problem, also: None, message, source: None }, color)
+    let severity = Severity::Error;
+    render(&Shown { problem: &problem, also: None, message, source: None, severity }, color)
 }
 
 fn render(shown: &Shown<'_>, color: bool) -> String {
@@ -111,9 +123,14 @@ struct Shown<'a> {
     also: Option<&'a (Range<usize>, &'static str)>,
     message: &'a str,
     source: Option<&'a NamedSource<String>>,
+    severity: Severity,
 }
 
 impl Diagnostic for Shown<'_> {
+    fn severity(&self) -> Option<Severity> {
+        Some(self.severity)
+    }
+
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         self.problem.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }

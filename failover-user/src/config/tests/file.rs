@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{BACKUP, ROUTER, TARGET, file, unmark, wrong, wrong_at};
-use crate::config::{ConfigError, MAX_BYTES, load};
+use crate::config::{ConfigError, MAX_BYTES, load, parse};
 
 /// A second target with its own backup.
 const LYON: &str = "[[target]]\nname = \"lyon\"\naddress = \"192.0.2.20\"\n";
@@ -266,4 +266,54 @@ fn a_file_is_called_by_its_path() {
     fs::write(&path, text).unwrap();
     let error = load(&path).unwrap_err();
     assert!(error.to_string().starts_with(&format!("{}:3:11: ", path.display())), "{error}");
+}
+
+/// What is named and is not there is a warning, with its place: the file may be meant for another machine.
+#[test]
+fn programs_and_certificates_that_are_not_there_are_told_with_a_caret() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    std::fs::write(at("hook"), "#!/bin/sh\n").unwrap();
+    std::fs::write(at("ca.pem"), "").unwrap();
+    let (hook, ca, gone, folder) = (at("hook"), at("ca.pem"), at("gone"), dir.path());
+    let text = format!(
+        "{ROUTER}hook = \"{}\"\n[defaults]\nprobe.command = [\"{}\", \"-q\"]\n{TARGET}services = [\"sips\"]\n\
+         probe.command = []\nprobe.sip.tls = {{ ca = \"{}\", certificate = \"{}\", key = \"{}\" }}\n{BACKUP}",
+        hook.display(),
+        gone.display(),
+        ca.display(),
+        folder.display(),
+        gone.display(),
+    );
+    assert!(parse("pure", &text).unwrap().absent.is_empty(), "what is parsed is not looked for");
+    let path = at("failover.toml");
+    std::fs::write(&path, &text).unwrap();
+    let loaded = load(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let place = |word: &str, value: &str| {
+        let line = lines.iter().position(|line| line.contains(word)).unwrap();
+        format!("{}:{}:{}: ", path.display(), line + 1, lines[line].find(value).unwrap() + 1)
+    };
+    let own = place("certificate", &format!("\"{}\", key", folder.display()));
+    let expected = [
+        format!("{}`hook` {} cannot be run: nobody may execute it", place("hook =", "\""), hook.display()),
+        format!(
+            "{}`command` {} cannot be run: there is no such file",
+            place("command = [\"", "["),
+            gone.display()
+        ),
+        format!("{own}`certificate` {} cannot be read: it is no file", folder.display()),
+        format!("{own}`key` {} cannot be read: there is no such file", gone.display()),
+    ];
+    assert_eq!(loaded.warnings[loaded.warnings.len() - loaded.absent.len()..], expected);
+    let report = loaded.absent.report(false);
+    for part in [
+        "⚠ `hook` ",
+        "not executable",
+        &format!("help: make it executable: chmod +x {}", hook.display()),
+        "help: put it there, or name another one",
+    ] {
+        let flat = report.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(report.contains(part) || flat.contains(part), "{part} is not in {report}");
+    }
 }
