@@ -1,9 +1,10 @@
-//! Metrics over HTTP, for Prometheus: `GET /metrics` on an address of the operator's choice.
+//! Metrics over HTTP, for Prometheus: `GET /metrics` on an address of the operator's choice; and a page for people, `GET /`.
 //!
 //! Whoever can reach that address is a stranger: connections, heads and whole exchanges are bounded, nothing is read but a
 //! request's head, and the daemon is asked once a second at most, however many ask here. What is asked for in one go is a
 //! [`Page`] of few targets, so that a large fleet does not keep the daemon from its work.
 
+mod page;
 mod snapshot;
 mod text;
 
@@ -26,7 +27,7 @@ use tokio::{
 pub use self::snapshot::{
     Aftermath, BOUNDS, Flow, Histogram, Packets, Page, RouterPage, ServerPage, TargetPage, Turn,
 };
-use super::server::Command;
+use super::server::{Command, Reply};
 
 /// The media type of OpenMetrics text.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -45,7 +46,7 @@ const BREATH: Duration = Duration::from_millis(100);
 
 /// Serves `listener` until its future is dropped.
 pub async fn serve(listener: TcpListener, commands: mpsc::Sender<Command>) {
-    let desk = Arc::new(Desk { commands, last: Mutex::new(None) });
+    let desk = Arc::new(Desk::new(commands));
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = tokio::task::JoinSet::new();
     loop {
@@ -70,8 +71,12 @@ pub async fn serve(listener: TcpListener, commands: mpsc::Sender<Command>) {
 /// Where the daemon is asked, and what it said last.
 struct Desk {
     commands: mpsc::Sender<Command>,
-    last: Mutex<Option<(Instant, Bytes)>>,
+    metrics: Mutex<Looked>,
+    page: Mutex<Looked>,
 }
+
+/// A text, and when it was made.
+type Looked = Option<(Instant, Bytes)>;
 
 async fn exchange(stream: TcpStream, desk: Arc<Desk>) {
     let service = service_fn(|request: Request<Incoming>| {
@@ -91,6 +96,10 @@ async fn exchange(stream: TcpStream, desk: Arc<Desk>) {
 }
 
 impl Desk {
+    fn new(commands: mpsc::Sender<Command>) -> Self {
+        Self { commands, metrics: Mutex::new(None), page: Mutex::new(None) }
+    }
+
     async fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return said(StatusCode::METHOD_NOT_ALLOWED, "only GET is possible here\n");
@@ -98,22 +107,28 @@ impl Desk {
         match request.uri().path() {
             "/metrics" => match self.metrics().await {
                 Some(text) => response(StatusCode::OK, OPENMETRICS, text),
-                None => said(StatusCode::SERVICE_UNAVAILABLE, "the daemon is stopping, or overloaded\n"),
+                None => busy(),
             },
-            "/" => said(StatusCode::OK, "failover: the metrics are at /metrics\n"),
-            _ => said(StatusCode::NOT_FOUND, "the metrics are at /metrics\n"),
+            "/" => self.page().await.map_or_else(busy, |text| {
+                let mut response = response(StatusCode::OK, page::HTML, text);
+                let policy = header::HeaderValue::from_static(page::POLICY);
+                response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+                response
+            }),
+            _ => said(StatusCode::NOT_FOUND, "there is a page at / and the metrics are at /metrics\n"),
         }
     }
 
     /// The text, a second old at most.
     async fn metrics(&self) -> Option<Bytes> {
-        let mut last = self.last.lock().await;
+        let mut last = self.metrics.lock().await;
         if let Some((_, text)) = last.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
             return Some(text.clone());
         }
         let mut targets = Vec::new();
         let router = loop {
-            let page = self.page(targets.len()).await?;
+            let first = targets.len();
+            let page = self.ask(|reply| Command::Metrics { first, reply }).await?;
             let done = page.targets.is_empty();
             targets.extend(page.targets);
             if done {
@@ -125,14 +140,30 @@ impl Desk {
         Some(text)
     }
 
-    async fn page(&self, first: usize) -> Option<Page> {
+    /// The page, a second old at most.
+    async fn page(&self) -> Option<Bytes> {
+        let mut last = self.page.lock().await;
+        if let Some((_, text)) = last.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
+            return Some(text.clone());
+        }
+        let status = self.ask(|reply| Command::Status { reply }).await?;
+        let text = Bytes::from(page::render(&status));
+        *last = Some((Instant::now(), text.clone()));
+        Some(text)
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Option<T> {
         let (reply, answer) = oneshot::channel();
         let exchange = async {
-            self.commands.send(Command::Metrics { first, reply }).await.ok()?;
+            self.commands.send(command(reply)).await.ok()?;
             answer.await.ok()?.ok()
         };
         timeout(ANSWER, exchange).await.ok()?
     }
+}
+
+fn busy() -> Response<Full<Bytes>> {
+    said(StatusCode::SERVICE_UNAVAILABLE, "the daemon is stopping, or overloaded\n")
 }
 
 fn said(status: StatusCode, words: &'static str) -> Response<Full<Bytes>> {

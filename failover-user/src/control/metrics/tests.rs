@@ -7,7 +7,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
 use crate::{
-    control::message::{Admin, FlowTable, InterfaceStatus, Serving},
+    control::message::{
+        Admin, BackupStatus, FlowTable, InterfaceStatus, RouterStatus, Serving, Status, TargetStatus,
+    },
     health::Health,
 };
 
@@ -113,7 +115,14 @@ async fn daemon(targets: usize) -> (std::net::SocketAddr, Arc<std::sync::atomic:
     let count = Arc::clone(&asked);
     tokio::spawn(async move {
         while let Some(command) = queue.recv().await {
-            let Command::Metrics { first, reply } = command else { panic!("{command:?}") };
+            let (first, reply) = match command {
+                Command::Metrics { first, reply } => (first, reply),
+                Command::Status { reply } => {
+                    drop(reply.send(Ok(status())));
+                    continue;
+                }
+                other => panic!("{other:?}"),
+            };
             count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let targets = (first..targets.min(first + 2)).map(target).collect();
             drop(reply.send(Ok(Page { router: router(), targets })));
@@ -148,6 +157,72 @@ async fn all_pages_are_one_answer_and_many_questions_are_one() {
     }
     let asked = asked.load(std::sync::atomic::Ordering::Relaxed);
     assert!(asked <= 8, "{asked} pages: 4 for each look, of which a slow machine takes a second one at most");
+}
+
+/// Every word of it is somebody's who wishes us ill.
+fn status() -> Status {
+    let target = |name: &str, serving, health, backup: Option<&str>| TargetStatus {
+        name: name.to_owned(),
+        admin: Admin::Auto,
+        admin_until: None,
+        admin_reason: None,
+        health,
+        serving: Some(serving),
+        backup: backup.map(str::to_owned),
+        draining_to: None,
+        since: Some("2026-03-01T10:00:00Z".into()),
+        reason: None,
+        rtt_us: None,
+        steered_packets: 0,
+        steered_bytes: 0,
+        returned_packets: 0,
+        pins: None,
+        backups: vec![BackupStatus { name: "nsp-1".into(), health: Health::Up, rtt_us: None }],
+        probes: Vec::new(),
+    };
+    let paris = TargetStatus {
+        reason: Some("sip/udp: 503 <script>alert(\"1\")</script>\u{202e}\n&amp; 'x'".into()),
+        admin: Admin::Drain,
+        admin_until: Some("2026-03-01T12:00:00Z".into()),
+        admin_reason: Some("</td></table><img src=x>".into()),
+        ..target("paris", Serving::Backup, Health::Down, Some("nsp-1"))
+    };
+    let interfaces = vec![InterfaceStatus {
+        name: "wan<0>".into(),
+        mode: None,
+        attached: false,
+        reason: Some("device \"gone\"".into()),
+    }];
+    Status {
+        schema: 1,
+        router: RouterStatus { pid: Some(7), uptime_s: Some(3723.5), stale: false, interfaces, flows: None },
+        targets: vec![target("lyon", Serving::Primary, Health::Up, None), paris],
+    }
+}
+
+#[tokio::test]
+async fn the_page_tells_who_serves_and_why_and_holds_nobody_s_markup() {
+    let (address, _) = daemon(1).await;
+    let answer = ask(address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK") && head.contains("text/html; charset=utf-8"), "{head}");
+    assert!(head.contains("content-security-policy: default-src 'none'; "), "{head}");
+    for part in [
+        "<title>failover: 1 of 2 on their primary</title>",
+        "<meta http-equiv=\"refresh\" content=\"5\">",
+        "<tr><td>paris<td class=\"bad\">down<td class=\"warn\">nsp-1<td>2026-03-01T10:00:00Z\
+         <td>sip/udp: 503 &lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;  &amp;amp; &#39;x&#39;\
+         <td>drain until 2026-03-01T12:00:00Z: &lt;/td&gt;&lt;/table&gt;&lt;img src=x&gt;\
+         <td>nsp-1 <span class=\"good\">up</span>\n\
+         <tr><td>lyon<td class=\"good\">up<td class=\"good\">primary<td>",
+        "<tr><td>wan&lt;0&gt;<td><td class=\"bad\">no: device &quot;gone&quot;\n",
+        "<p>Process 7, up 1h 2m 3s. <a href=\"/metrics\">Metrics</a>.</p>",
+    ] {
+        assert!(body.contains(part), "{part} is not in {body}");
+    }
+    assert!(!body.contains("<script") && !body.contains("<img") && body.ends_with("</html>\n"), "{body}");
+    let head = ask(address, "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 200 OK") && head.ends_with("\r\n\r\n"), "{head}");
 }
 
 #[tokio::test]
@@ -185,6 +260,6 @@ async fn idle_connections_do_not_keep_others_out_for_ever() {
 async fn a_daemon_that_is_gone_is_said() {
     let (commands, queue) = mpsc::channel(1);
     drop(queue);
-    let desk = Desk { commands, last: Mutex::new(None) };
-    assert!(desk.metrics().await.is_none());
+    let desk = Desk::new(commands);
+    assert!(desk.metrics().await.is_none() && desk.page().await.is_none());
 }
