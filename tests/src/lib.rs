@@ -22,6 +22,7 @@ pub mod gateway;
 pub mod kamailio;
 pub mod netns;
 pub mod process;
+pub mod pycrate;
 pub mod responder;
 pub mod settings;
 pub mod sip;

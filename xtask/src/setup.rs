@@ -7,6 +7,7 @@
 mod bpffs;
 mod linker;
 mod packages;
+mod pycrate;
 mod toolchain;
 
 use std::time::Instant;
@@ -30,6 +31,7 @@ pub fn run(scope: Scope) -> anyhow::Result<()> {
     let mut changed = false;
     if scope == Scope::Everything {
         changed |= packages::ensure()?;
+        changed |= pycrate::ensure()?;
     }
     changed |= bpffs::ensure()?;
     let channel = toolchain::channel()?;

@@ -24,7 +24,7 @@ const fn package(name: &'static str, program: &'static str, purpose: &'static st
 }
 
 /// A C compiler is not among them: without one, cargo could not have built this program.
-const NEEDED: [Package; 8] = [
+const NEEDED: [Package; 10] = [
     package("kamailio", "kamailio", "the SIP proxies of the laboratory, primary and backup"),
     package("sip-tester", "sipp", "phones that place and take calls, a hundred a second"),
     package("sipsak", "sipsak", "single SIP requests, to see who answers"),
@@ -33,6 +33,8 @@ const NEEDED: [Package; 8] = [
     package("nftables", "nft", "rules that move calls by hand, when the laboratory itself is on trial"),
     package("ethtool", "ethtool", "senders' checksum offload, off"),
     package("kamailio-tls-modules", "kamailio", "SIP proxies that speak TLS, to be probed so"),
+    package("python3", "python3", "pycrate, which reads and writes H.225.0 as we do, or should"),
+    package("python3-pip", "pip3", "fetching pycrate, of a pinned version and digest"),
 ];
 
 /// Installs what is missing; whether anything was.
