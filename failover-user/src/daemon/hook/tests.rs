@@ -93,6 +93,20 @@ async fn a_hook_that_leaves_something_running_is_ended_too() {
     assert!(matches!(failed, Failed::Hung(_)), "{failed}");
 }
 
+/// Who has closed its outputs, or has left the group with them, keeps nobody waiting either.
+#[tokio::test]
+async fn a_hook_that_hangs_out_of_sight_is_ended_too() {
+    let folder = TempDir::new().unwrap();
+    for text in
+        ["exec >&- 2>&-; exec sleep 1000", "setsid sleep 5 & exit 0", "trap '' TERM HUP INT; sleep 1000"]
+    {
+        let began = Instant::now();
+        let failed = run::run(&script(&folder, text), &event(), QUICK).await.unwrap_err();
+        assert!(matches!(failed, Failed::Hung(_)), "{text}: {failed}");
+        assert!(began.elapsed() < Duration::from_secs(4), "{text}: {:?}", began.elapsed());
+    }
+}
+
 #[tokio::test]
 async fn a_hook_that_floods_is_cut_off() {
     let folder = TempDir::new().unwrap();
