@@ -25,7 +25,7 @@ use super::{
     load::Dataplane,
     maps::{Maps, entries, fails},
     netdev::{Devices, MOST_DEVICES},
-    tables::{Desired, Tables},
+    tables::{Desired, Tables, is_away, widened},
 };
 use crate::{config::model::Target, director::Place};
 
@@ -52,6 +52,9 @@ impl Dataplane {
         for (target, place) in desired.targets.iter().zip(desired.places) {
             self.place(target, *place);
         }
+        if compare {
+            self.maps.write_filters(&self.applied)?;
+        }
         Ok(differences)
     }
 
@@ -63,8 +66,12 @@ impl Dataplane {
         let after = Availability::new(place.serving, place.live, generation).kept_by(place.keeper);
         if after != before {
             self.maps.availability.set(id, after);
-            // A hint, which costs some time where it is wrong.
-            if let Err(error) = self.maps.write_filters(&self.applied) {
+            // A hint, which costs some time where it is wrong. It is gone through as a whole at the next comparison, and not
+            // now: with thousands of targets that would be most of the work.
+            if is_away(after)
+                && !is_away(before)
+                && let Err(error) = self.maps.widen_filters(target)
+            {
                 tracing::debug!(%error, "the filters are as they were");
             }
         }
@@ -306,6 +313,11 @@ impl Maps {
     fn write_filters(&mut self, tables: &Tables) -> Result<(), Error> {
         let filters = tables.filters(|target| self.availability.get(target));
         self.filters.set(0, filters, 0).map_err(fails(names::FILTERS, "write"))
+    }
+
+    fn widen_filters(&mut self, target: &Target) -> Result<(), Error> {
+        let filters = self.filters.get(&0, 0).map_err(fails(names::FILTERS, "read"))?;
+        self.filters.set(0, widened(filters, target), 0).map_err(fails(names::FILTERS, "write"))
     }
 
     /// The flows alone.

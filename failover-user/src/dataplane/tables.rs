@@ -156,14 +156,10 @@ impl Tables {
 
     /// The hosts at which anything is served, with these decisions.
     pub fn filters(&self, availability: impl Fn(u32) -> Availability) -> Filters {
-        let is_away = |target| {
-            let now = availability(target);
-            (now.serving(), now.keeper()) != (0, 0)
-        };
         let hosts = |addresses: &mut dyn Iterator<Item = [u8; 16]>| {
             addresses.map(|address| words(&address)).fold(Hosts::default(), Hosts::and)
         };
-        let away = self.services.iter().filter(|(_, service)| is_away(service.target));
+        let away = self.services.iter().filter(|(_, service)| is_away(availability(service.target)));
         Filters {
             services: hosts(&mut self.services.keys().map(|key| key.address)),
             backups: hosts(&mut self.backups.keys().map(|key| key.address)),
@@ -187,6 +183,17 @@ impl Tables {
             .filter_map(|row| owners.get(&(row / MAX_BACKUPS)).copied())
             .collect()
     }
+}
+
+/// Whether a target is not with its primary alone.
+pub fn is_away(now: Availability) -> bool {
+    (now.serving(), now.keeper()) != (0, 0)
+}
+
+/// The same filters, once `target` is away as well.
+pub fn widened(filters: Filters, target: &Target) -> Filters {
+    let away = service_keys(target).map(|key| words(&key.address)).fold(filters.away, Hosts::and);
+    Filters { away, ..filters }
 }
 
 /// The ports of these endpoints.
