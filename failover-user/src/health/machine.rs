@@ -278,6 +278,14 @@ impl Machine {
         }
     }
 
+    /// After how much of `wait` the same question is sent once more, over a transport that may lose it: half way between when
+    /// the answer usually is there and when it is given up. A loss is then no failure, nor do a few make a death. What is down
+    /// already, or never was up, is not asked twice.
+    pub fn repeat(&self, wait: Duration) -> Option<Duration> {
+        let usual = self.rtt.smoothed()?.min(wait);
+        matches!(self.health, Health::Up | Health::Suspect).then(|| usual + (wait - usual) / 2)
+    }
+
     /// Whether it was ever seen alive.
     pub fn ever_alive(&self) -> bool {
         self.ever_alive

@@ -14,6 +14,8 @@ pub(super) struct Ask<'a> {
     pub(super) transport: Transport,
     /// How long the answer is waited for, from the first packet on; at most `timeout`.
     pub(super) wait: Duration,
+    /// After how much of that it is sent once more, over UDP.
+    pub(super) repeat: Option<Duration>,
     /// The policy's time-out, within which a late answer counts as well.
     pub(super) timeout: Duration,
     pub(super) question: &'a Arc<dyn Question>,

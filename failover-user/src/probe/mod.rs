@@ -60,7 +60,7 @@ use crate::{
 };
 
 /// Least time from one probe's start to the next one's, however often a probe is asked for.
-const LEAST_GAP: Duration = Duration::from_millis(4);
+const LEAST_GAP: Duration = Duration::from_millis(2);
 /// The most that a first probe is put off, so that many probers do not start in step.
 const LONGEST_FIRST_DELAY: Duration = Duration::from_millis(100);
 
@@ -221,6 +221,7 @@ pub async fn run(
         // One that was asked for before its time is not late.
         prober.late = started.saturating_duration_since(next.max(earliest));
         prober.wait = prober.patience(&machine);
+        prober.repeat = machine.repeat(prober.wait);
         let outcome = prober.probe().await;
         let report = Report::of(&prober, outcome, &mut machine, started.into_std());
         let unable = matches!(report.outcome, Outcome::Unable { .. });

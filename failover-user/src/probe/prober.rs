@@ -24,6 +24,8 @@ pub(super) struct Prober {
     pub(super) subject: Subject,
     /// How long the next answer is waited for.
     pub(super) wait: Duration,
+    /// After how much of that a datagram is sent once more.
+    pub(super) repeat: Option<Duration>,
     /// The last question, in words.
     pub(super) question: String,
     /// How much later than planned it was asked.
@@ -39,8 +41,9 @@ pub(super) struct Prober {
 impl Prober {
     pub(super) fn new(id: u32, subject: Subject, exemptions: mpsc::Sender<Exemption>) -> Self {
         let (udp, tcp, command) = (udp::Io::default(), tcp::Io::default(), command::Io::default());
-        let (wait, question, late) = (subject.policy.timeout, String::new(), Duration::ZERO);
-        Self { id, subject, wait, question, late, exemptions, requests: 0, udp, tcp, command }
+        let (wait, repeat) = (subject.policy.timeout, None);
+        let (question, late) = (String::new(), Duration::ZERO);
+        Self { id, subject, wait, repeat, question, late, exemptions, requests: 0, udp, tcp, command }
     }
 
     /// How long the next answer is waited for. Late answers count over UDP, as long as the socket stays.
@@ -78,7 +81,8 @@ impl Prober {
             Err(error) => return Outcome::unable(format!("cannot make an unguessable request: {error}")),
         };
         self.question = question.words();
-        let ask = Ask { server, transport, wait: self.wait, timeout: policy.timeout, question: &question };
+        let (wait, repeat) = (self.wait, self.repeat);
+        let ask = Ask { server, transport, wait, repeat, timeout: policy.timeout, question: &question };
         let session = match kind {
             ServiceKind::Sips => match tls::Session::new(&policy.tls, server).await {
                 Ok(session) => Some(session),

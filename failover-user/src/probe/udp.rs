@@ -6,7 +6,8 @@
 //! ([`icmp`]); any other one makes the report more telling, and no more.
 //!
 //! Questions without an answer stay open for the policy's time-out, also when the next one is out: a server that became
-//! slower than it used to be, or stood still for a moment, is alive by its late answer.
+//! slower than it used to be, or stood still for a moment, is alive by its late answer. And each question is sent twice before it
+//! is given up: networks lose datagrams, and that says nothing about a server.
 
 use std::{cell::RefCell, collections::VecDeque, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -104,7 +105,8 @@ impl Io {
                 Outcome::unsent(format!("cannot send to {}: {}", ask.server, words(&error)), &error)
             }
             Err(_) => {
-                if open.is_misplaced(ask.server) {
+                // Not at the first silence: looking takes as long as asking.
+                if self.unanswered.len() > 1 && open.is_misplaced(ask.server) {
                     self.close().await;
                 }
                 Outcome::Failed { said: ask.no_answer(heard.as_deref()) }
@@ -146,7 +148,27 @@ impl Open {
         unanswered: &Unanswered,
         heard: &mut Option<String>,
     ) -> Result<(String, Option<Instant>), Refusal> {
-        self.send(&ask.question.request(self.local)).await.map_err(Refusal::Send)?;
+        let request = ask.question.request(self.local);
+        self.send(&request).await.map_err(Refusal::Send)?;
+        if let Some(after) = ask.repeat {
+            let decided = tokio::time::timeout(after, self.listen(ask, unanswered, heard)).await;
+            if let Ok(decided) = decided {
+                return decided;
+            }
+            self.send(&request).await.map_err(Refusal::Send)?;
+        }
+        self.listen(ask, unanswered, heard).await
+    }
+
+    /// Waits for what decides.
+    ///
+    /// Cancel safety: a datagram is read and judged at a stretch.
+    async fn listen(
+        &self,
+        ask: &Ask<'_>,
+        unanswered: &Unanswered,
+        heard: &mut Option<String>,
+    ) -> Result<(String, Option<Instant>), Refusal> {
         loop {
             let stretch = Instant::now();
             for _ in 0..STRETCH {

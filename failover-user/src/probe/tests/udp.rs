@@ -208,6 +208,30 @@ async fn a_late_answer_to_an_earlier_question_is_life_within_the_time_out() {
 }
 
 #[tokio::test]
+async fn a_question_that_was_lost_is_sent_once_more() {
+    let (server, address) = socket().await;
+    let mut prober = plain_prober(address, Transport::Udp, LONG);
+    prober.repeat = Some(Duration::from_millis(20));
+    let lossy = tokio::spawn(async move {
+        let (lost, _) = request(&server).await;
+        let (again, from) = request(&server).await;
+        assert_eq!(lost, again, "the same, so that whoever got both knows");
+        server.send_to(&answer(&again, OK), from).await.unwrap();
+        server
+    });
+    assert_eq!(alive(prober.probe().await), "200 OK");
+    // And no more than once.
+    let server = lossy.await.unwrap();
+    (prober.subject.policy.timeout, prober.wait) = (SHORT, SHORT);
+    assert_eq!(failed(prober.probe().await), "no answer in 250ms");
+    let mut buffer = [0; 2048];
+    for _ in 0..2 {
+        server.try_recv(&mut buffer).unwrap();
+    }
+    assert!(server.try_recv(&mut buffer).is_err());
+}
+
+#[tokio::test]
 async fn a_pending_icmp_error_does_not_keep_the_request_back() {
     let (server, address) = socket_on("127.0.0.3:0").await;
     let mut prober = plain_prober(address, Transport::Udp, LONG);
