@@ -11,6 +11,9 @@ use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
 
 use suite::{Bench, Effort, report::Report};
 
+/// Calls a second.
+const CALLS: u32 = 100;
+
 #[derive(Parser)]
 struct Cli {
     /// Only this one
@@ -18,6 +21,9 @@ struct Cli {
     /// Write the rows to this file, too
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Deaths of each way (`deaths`)
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
     /// Said by `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
@@ -35,12 +41,11 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<()> {
     refuse_statistics()?;
-    let _turn = take_turn(Weight::Heavy)?;
-    if cli.name == Some(Bench::Health) {
-        let figures = suite::health::run(suite::health::Fleet::FULL)?;
-        println!("\n{}", figures.table());
-        return write(cli, &figures.json());
+    if let Some((table, json)) = watch(cli)? {
+        println!("\n{table}");
+        return write(cli, &json);
     }
+    let _turn = take_turn(Weight::Heavy)?;
     stay_on_one_cpu()?;
     let benches = cli.name.map_or_else(|| vec![Bench::Datapath, Bench::Veth], |name| vec![name]);
     let mut report = Report::default();
@@ -49,6 +54,29 @@ fn run(cli: &Cli) -> Result<()> {
     }
     println!("\n{}\n\n{}", report.table(), report.verdict());
     write(cli, &report.json())
+}
+
+/// What is about the daemon and not about packets: a table, and the same for programs.
+fn watch(cli: &Cli) -> Result<Option<(String, serde_json::Value)>> {
+    use suite::{deaths, health, unrest};
+    let unrest = |ailment: unrest::Ailment| -> Result<_> {
+        let figures = unrest::run(ailment, ailment.full(), CALLS)?;
+        Ok(Some((figures.table(), figures.json())))
+    };
+    match cli.name {
+        Some(Bench::Health) => {
+            let _turn = take_turn(Weight::Heavy)?;
+            let figures = health::run(health::Fleet::FULL)?;
+            Ok(Some((figures.table(), figures.json())))
+        }
+        Some(Bench::Deaths) => {
+            let figures = deaths::run(deaths::Effort { rounds: cli.rounds, rate: CALLS, ways: 3 })?;
+            Ok(Some((figures.table(), figures.json())))
+        }
+        Some(Bench::Flapping) => unrest(unrest::Ailment::Flapping),
+        Some(Bench::Slow) => unrest(unrest::Ailment::Slow),
+        None | Some(Bench::Datapath | Bench::Veth) => Ok(None),
+    }
 }
 
 fn write(cli: &Cli, rows: &serde_json::Value) -> Result<()> {

@@ -75,7 +75,7 @@ pub fn mac(host: &Namespace, device: &str) -> Result<[u8; 6]> {
 }
 
 /// RFC 1071, over an even number of bytes.
-fn checksum(bytes: &[u8]) -> u16 {
+pub fn checksum(bytes: &[u8]) -> u16 {
     let mut sum: u32 =
         bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0))).sum();
     while sum > 0xffff {

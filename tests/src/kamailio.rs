@@ -3,7 +3,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::{Context as _, Result};
@@ -127,6 +127,15 @@ impl Kamailio {
     /// SIGKILL to every one of its processes.
     pub fn kill(&mut self) -> Result<()> {
         self.process.kill()
+    }
+
+    /// The same, and tells when the kernel had ended the last of them: its sockets are closed then, and not before.
+    pub fn kill_and_watch(&mut self) -> Result<SystemTime> {
+        let members = self.process.watch_members()?;
+        self.process.signal(Signal::KILL)?;
+        let ended = members.wait_for_all()?;
+        self.process.kill()?;
+        Ok(ended)
     }
 
     /// Freezes every one of its processes: UDP falls silent, TCP still connects (the kernel's backlog).

@@ -9,10 +9,11 @@
 //!
 //! A [`topology::Lab`] owns the namespaces and everything that runs in them, and takes it all away again, also when
 //! the process that made it is killed. On top of it stand the peers ([`kamailio`], [`sipp`], [`responder`],
-//! [`gateway`], [`tcp_client`]), the [`daemon`] under test, and what watches the wire ([`capture`], [`frames`]).
+//! [`gateway`], [`tcp_client`]), the [`daemon`] under test, and what watches the wire ([`capture`], [`arrivals`], [`frames`]).
 //!
 //! This library runs programs, it links none of them: it never depends on the daemon's own crate.
 
+pub mod arrivals;
 pub mod capture;
 pub mod carrier;
 pub mod daemon;

@@ -9,11 +9,15 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use anyhow::{Context as _, Result, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fd::OwnedFd,
+    process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open},
+};
 
 /// A child process, the leader of its process group. Dropping it kills the group.
 #[derive(Debug)]
@@ -60,6 +64,26 @@ impl Process {
         Ok(())
     }
 
+    /// Every process of the group, as it is now.
+    pub fn watch_members(&self) -> Result<Members> {
+        let group = self.pid().to_string();
+        let mut members = Vec::new();
+        for entry in std::fs::read_dir("/proc").context("list /proc")? {
+            let path = entry?.path();
+            let Some(pid) = path.file_name().and_then(|name| name.to_str()?.parse().ok()) else { continue };
+            // One that has ended meanwhile has no such file.
+            let Ok(stat) = std::fs::read_to_string(path.join("stat")) else { continue };
+            // After the name, which may hold anything: state, parent, group.
+            let of_group =
+                stat.rsplit(')').next().is_some_and(|rest| rest.split_whitespace().nth(2) == Some(&group));
+            if let Some(pid) = Pid::from_raw(pid).filter(|_| of_group) {
+                let member = pidfd_open(pid, PidfdFlags::empty());
+                members.push(member.with_context(|| format!("watch a process of {}", self.what))?);
+            }
+        }
+        Ok(Members(members))
+    }
+
     /// Whether the leader still runs.
     pub fn is_running(&mut self) -> Result<bool> {
         Ok(self.child.try_wait().with_context(|| format!("look after {}", self.what))?.is_none())
@@ -93,6 +117,28 @@ impl Process {
             thread::sleep(Duration::from_millis(10));
         }
         Ok(())
+    }
+}
+
+/// The processes of a group.
+#[derive(Debug)]
+pub struct Members(Vec<OwnedFd>);
+
+impl Members {
+    /// Waits until each of them has ended: when that was. What a process has open is closed before its end is told.
+    pub fn wait_for_all(self) -> Result<SystemTime> {
+        let patience = Timespec { tv_sec: 10, tv_nsec: 0 };
+        let mut left = self.0;
+        while !left.is_empty() {
+            let mut polled: Vec<_> = left.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
+            if poll(&mut polled, Some(&patience)).context("wait for processes to end")? == 0 {
+                bail!("{} processes did not end", left.len());
+            }
+            let ended: Vec<bool> = polled.iter().map(|fd| !fd.revents().is_empty()).collect();
+            let mut ended = ended.into_iter();
+            left.retain(|_| !ended.next().unwrap_or(false));
+        }
+        Ok(SystemTime::now())
     }
 }
 

@@ -186,6 +186,17 @@ impl Lab {
     }
 }
 
+/// Has `host` lose so many of a hundred datagrams from now on, both ways, each as likely as any other.
+pub fn lose_datagrams(host: &Namespace, percent: u8) -> Result<()> {
+    let mut commands = vec!["add table ip lossy".to_owned()];
+    for hook in ["input", "output"] {
+        commands.push(format!("add chain ip lossy {hook} {{ type filter hook {hook} priority 0; }}"));
+        let rule = format!("meta l4proto udp numgen random mod 100 < {percent} drop");
+        commands.push(format!("add rule ip lossy {hook} {rule}"));
+    }
+    host.run(&["nft", &commands.join("; ")]).map(drop)
+}
+
 /// Gives `address` (in a /24) to the namespace's device.
 pub fn add_address(host: &Namespace, address: Ipv4Addr) -> Result<()> {
     host.ip(&format!("address add {address}/24 dev {DEVICE}")).map(drop)

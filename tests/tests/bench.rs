@@ -95,3 +95,30 @@ fn watching_is_measured() {
     }
     assert_eq!(json["health"]["met"].as_object().unwrap().len(), 3);
 }
+
+#[test]
+fn deaths_are_measured() {
+    let figures = suite::deaths::run(suite::deaths::Effort::SMOKE).unwrap();
+    assert!(figures.table().contains("killed, with calls: 1 deaths"));
+    let json = figures.json();
+    let rows = json["deaths"].as_array().unwrap();
+    assert_eq!((&json["schema"], rows.len()), (&1.into(), 2));
+    for row in rows {
+        for figure in ["took_ms", "switched_ms", "closed_ms", "since_closed_ms"] {
+            assert_eq!(row[figure]["count"], 1, "{figure}: {row}");
+        }
+    }
+    assert_eq!((&rows[0]["placed"], &rows[1]["placed"]), (&280.into(), &0.into()));
+}
+
+#[test]
+fn unrest_is_measured() {
+    use suite::unrest::{Ailment, run};
+    for (ailment, name) in [(Ailment::Flapping, "flapping"), (Ailment::Slow, "slow")] {
+        let figures = run(ailment, std::time::Duration::from_secs(4), 20).unwrap();
+        assert!(figures.table().contains(&format!("{name} for 4s")));
+        let json = figures.json();
+        assert_eq!((&json["schema"], &json[name]["placed"]), (&1.into(), &240.into()));
+        assert!(json[name]["met"].is_boolean());
+    }
+}

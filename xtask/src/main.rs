@@ -31,7 +31,7 @@ enum Task {
     Test(test::Args),
     /// Set up, then watch a primary die under real calls; with `-- -c FILE`, run the daemon on this machine
     Run(run::Args),
-    /// Set up, then measure what packets cost: `datapath`, `veth`, or both
+    /// Set up, then measure: what packets cost, or by name what watching costs, and how soon a backup serves
     Bench(bench::Args),
 }
 

@@ -10,6 +10,7 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::{Ipv4Addr, SocketAddrV4, TcpStream},
+    path::Path,
     process::Command,
     thread::sleep,
     time::{Duration, Instant, SystemTime},
@@ -103,16 +104,16 @@ pub fn run(fleet: Fleet) -> Result<Figures> {
     command.arg("run").arg("-c").arg(&config).env("RUST_LOG", "warn");
     let began = Instant::now();
     let mut daemon = router.spawn("failover", command)?;
-    wait_all_up(&router, &mut daemon, fleet)?;
+    wait_all_up(&namespaces.dir().join("state"), &mut daemon, fleet)?;
     let all_up = began.elapsed();
     // What the start left to do is done.
     sleep(Duration::from_secs(3));
 
-    let before = scrape(&router)?;
+    let before = scrape_at_last(&router)?;
     let (spent, clock) = (processor_time(&daemon)?, Instant::now());
     sleep(fleet.watched);
     let (spent, seconds) = ((processor_time(&daemon)? - spent), clock.elapsed().as_secs_f64());
-    let after = scrape(&router)?;
+    let after = scrape_at_last(&router)?;
     let probes =
         |samples: &Samples| samples.get("failover_probe_lateness_seconds_count").copied().unwrap_or(0.0);
 
@@ -139,7 +140,7 @@ pub fn run(fleet: Fleet) -> Result<Figures> {
     })
 }
 
-fn settings(fleet: Fleet, namespaces: &Namespaces, pins: &std::path::Path) -> String {
+fn settings(fleet: Fleet, namespaces: &Namespaces, pins: &Path) -> String {
     let dir = namespaces.dir().display();
     let mut text = format!(
         "[router]\ninterfaces = [\"wan0\"]\ncontrol_socket = \"{dir}/control.sock\"\nstate_dir = \"{dir}/state\"\n\
@@ -159,23 +160,22 @@ fn settings(fleet: Fleet, namespaces: &Namespaces, pins: &std::path::Path) -> St
     text
 }
 
-fn wait_all_up(router: &Namespace, daemon: &mut Process, fleet: Fleet) -> Result<()> {
+/// By the daemon's memory of what was ever alive: to ask it for 10,000 targets again and again would be work, too.
+fn wait_all_up(state: &Path, daemon: &mut Process, fleet: Fleet) -> Result<()> {
     const PATIENCE: Duration = Duration::from_mins(2);
-    let wanted = usize::from(fleet.targets) * 2;
+    let wanted = usize::from(fleet.targets) + usize::from(fleet.backups);
     let end = Instant::now() + PATIENCE;
     loop {
-        let up = |samples: Samples| {
-            let is_up = |(name, value): &(&String, &f64)| name.ends_with("health=\"up\"}") && **value > 0.0;
-            samples.iter().filter(is_up).count()
-        };
-        let found = scrape(router).map(up).unwrap_or_default();
+        let text = fs::read_to_string(state.join("lived.json")).unwrap_or_default();
+        let lived = serde_json::from_str::<Value>(&text).unwrap_or_default();
+        let found = lived["lived"].as_array().map_or(0, Vec::len);
         if found == wanted {
             return Ok(());
         }
         if Instant::now() > end || !daemon.is_running()? {
-            bail!("{found} of {wanted} servers are up; the daemon said: {}", daemon.output());
+            bail!("{found} of {wanted} servers were alive; the daemon said: {}", daemon.output());
         }
-        sleep(Duration::from_millis(500));
+        sleep(Duration::from_millis(100));
     }
 }
 
@@ -214,8 +214,14 @@ fn late(before: &Samples, after: &Samples) -> Option<Duration> {
     Some(if bound.is_finite() { Duration::from_secs_f64(bound) } else { Duration::MAX })
 }
 
+/// The same, again where the daemon has no time for it now.
+fn scrape_at_last(router: &Namespace) -> Result<Samples> {
+    const TRIES: usize = 3;
+    (1..TRIES).find_map(|_| scrape(router).ok()).map_or_else(|| scrape(router), Ok)
+}
+
 /// When each target that a backup serves was steered there, since `death`.
-fn steered(router: &Namespace, config: &std::path::Path, death: SystemTime) -> Result<Vec<Duration>> {
+fn steered(router: &Namespace, config: &Path, death: SystemTime) -> Result<Vec<Duration>> {
     let mut command: Command = router.command(binary()?);
     command.arg("-c").arg(config).args(["events", "-o", "jsonl"]);
     let mut steered = BTreeMap::new();

@@ -2,6 +2,7 @@
 
 mod cases;
 mod datapath;
+pub mod deaths;
 pub mod health;
 mod network;
 mod packets;
@@ -9,6 +10,9 @@ mod programs;
 pub mod report;
 mod responders;
 mod router;
+mod scene;
+mod spread;
+pub mod unrest;
 mod veth;
 
 use anyhow::Result;
@@ -22,8 +26,14 @@ pub enum Bench {
     Datapath,
     /// Live frames through a router, end to end
     Veth,
-    /// How many servers one daemon can watch; not measured unless it is named
+    /// How many servers one daemon can watch; not measured unless it is named, as nothing below is
     Health,
+    /// How soon the backup serves after each way in which a primary can die
+    Deaths,
+    /// A primary that comes and goes
+    Flapping,
+    /// A primary that loses packets, and stands still now and then
+    Slow,
 }
 
 /// How much is done for a figure.
@@ -53,6 +63,6 @@ pub fn run(bench: Bench, effort: &Effort) -> Result<Vec<Row>> {
     match bench {
         Bench::Datapath => datapath::run(effort),
         Bench::Veth => veth::run(effort),
-        Bench::Health => Ok(Vec::new()),
+        Bench::Health | Bench::Deaths | Bench::Flapping | Bench::Slow => Ok(Vec::new()),
     }
 }
