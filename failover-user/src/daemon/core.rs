@@ -155,12 +155,15 @@ impl Core {
         let mut orders = every(ORDERS);
         let mut flows = every(FLOWS);
         let (counted, mut counts) = mpsc::channel(1);
+        let mut reports = Vec::with_capacity(QUEUE);
         loop {
+            // In no order: ten thousand probers always have something to report, and would leave nobody else a turn.
             tokio::select! {
-                biased;
                 () = &mut stop => return,
                 Some(exemption) = self.exemptions.recv() => self.exempt(exemption),
-                Some(report) = self.reports.recv() => self.take_report(report),
+                1.. = self.reports.recv_many(&mut reports, QUEUE) => {
+                    reports.drain(..).for_each(|report| self.take_report(report));
+                }
                 Some(command) = commands.recv() => self.obey(command),
                 Ok(()) = self.epoch.changed() => self.network_changed(),
                 Ok(events) = self.kernel.next() => self.take_events(&events),
