@@ -1,6 +1,7 @@
 //! `cargo xtask`: everything that is done to this workspace. A file per sub-command.
 
 mod bench;
+mod fuzz;
 mod interrupt;
 mod process;
 mod run;
@@ -33,6 +34,8 @@ enum Task {
     Run(run::Args),
     /// Set up, then measure: what packets cost, or by name what watching costs, and how soon a backup serves
     Bench(bench::Args),
+    /// Install a fuzzer, then hold it against the decoders: all of them, or one
+    Fuzz(fuzz::Args),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::run(&args),
         Task::Run(args) => run::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,9 +11,11 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use self::{failure::Failure, session::Session};
 
+mod capture;
 pub mod check;
 mod completions;
 mod configuration;
+mod decode;
 mod events;
 mod explain;
 mod failure;
@@ -123,6 +125,8 @@ enum Command {
     Observe(observe::Arguments),
     /// Show what the loaded program does with a packet, and why; nothing is sent, counted or remembered
     Explain(explain::Arguments),
+    /// Show the signalling messages in a capture: SIP, RAS, H.225, MGCP and MEGACO
+    Decode(decode::Arguments),
     /// Print a shell's completions
     Completions(completions::Completions),
     /// Print the manual page, or write the pages of all commands
@@ -153,6 +157,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
             output::log("error", session.verbose());
             explain::run(&session, &arguments)
         }
+        Command::Decode(arguments) => decode::run(&session, &arguments),
         Command::Completions(arguments) => completions::completions(&arguments),
         Command::Man(arguments) => completions::man(&arguments),
         Command::Attach(arguments) if arguments.pass => interface::attach_pass(&session, &arguments),
@@ -182,6 +187,7 @@ async fn ask(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Run(_)
         | Command::Check
         | Command::Explain(_)
+        | Command::Decode(_)
         | Command::Completions(_)
         | Command::Man(_) => Ok(()),
     }

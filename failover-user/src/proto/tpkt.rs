@@ -54,6 +54,11 @@ impl Framer {
         Ok(())
     }
 
+    /// How many bytes wait for their rest.
+    pub fn held(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// The next whole message, if it is there.
     pub fn next_message(&mut self) -> Result<Option<Vec<u8>>, Error> {
         let rest = self.buffer.get(self.taken..).unwrap_or_default();

@@ -1,14 +1,16 @@
 //! MEGACO, in its text encoding (H.248.1 annex B): the question whether somebody is there, and its answer.
 //!
-//! Of an answer only what is needed is read: whose transaction it is, whether it is done, and the first error in it. Words
-//! may be long or short and in any case, as the grammar has them.
+//! Of an answer only what is needed is read: whose transaction it is, whether it is done, and the first error in it; an
+//! [`outline`] says what else is in a message. Words may be long or short and in any case, as the grammar has them.
 //!
 //! Bounds: [`MAX_MESSAGE`] bytes; nothing is copied, and nothing recurs, however deep its braces.
 
+mod outline;
 mod token;
 
 use std::net::SocketAddr;
 
+pub use self::outline::{Outline, Transaction, outline};
 use self::token::{Token, Tokens};
 
 /// The longest message, as in a UDP datagram.
@@ -121,13 +123,23 @@ impl Kind {
         }
     }
 
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Request => "Transaction",
+            Self::Reply => "Reply",
+            Self::Pending => "Pending",
+            Self::Acknowledgement => "TransactionResponseAck",
+            Self::Error => "Error",
+        }
+    }
+
     const fn has_number(self) -> bool {
         !matches!(self, Self::Acknowledgement)
     }
 }
 
-/// The authentication header, if there is one, `MEGACO/1`, and the mId.
-fn header(tokens: &mut Tokens<'_>) -> Result<(), Error> {
+/// The authentication header, if there is one, `MEGACO/1`, and the mId; the version, and the mId.
+fn header<'a>(tokens: &mut Tokens<'a>) -> Result<(u8, &'a [u8]), Error> {
     let mut word = |wanted: bool| match tokens.next() {
         Ok(Some(Token::Word(word))) => Ok(word),
         Ok(Some(Token::Equal)) if !wanted => Ok(&b"="[..]),
@@ -143,14 +155,12 @@ fn header(tokens: &mut Tokens<'_>) -> Result<(), Error> {
     let (name, version) = first.split_at(slash);
     let known = name.eq_ignore_ascii_case(b"MEGACO") || name == b"!";
     let version = version.get(1..).filter(|digits| (1..=2).contains(&digits.len()));
-    if !known || !version.is_some_and(|digits| digits.iter().all(u8::is_ascii_digit)) {
-        return Err(Error::Header);
-    }
+    let version = version.and_then(decimal).filter(|_| known).ok_or(Error::Header)?;
     let sender = word(true)?;
     if sender.eq_ignore_ascii_case(b"MTP") {
         block(tokens).map_err(|_| Error::Header)?;
     }
-    Ok(())
+    Ok((version as u8, sender))
 }
 
 /// `= 1234`, or `= 1234/1/END` of a reply in segments.

@@ -105,15 +105,54 @@ fn depth_costs_nothing() {
     assert_eq!(found(&deep[..deep.len() - 1]), Err(Error::CutShort));
 }
 
+#[test]
+fn an_outline_says_what_is_in_a_message() {
+    let text = b"!/2 [1.2.3.4] T=9{C=${A=A/1{M{ST=1{L{v=0\nc=IN IP4 $\n}}}},O-W-AV=*},C=2{Priority=3,S=A/2}} PN=7{} \
+        K{1-3} P=8{C=-{SC=ROOT{ER=501{\"Not here\"}}}} ER=401{\"Nonsense\"}";
+    let (outline, error) = outline(text);
+    let outline = outline.unwrap();
+    assert_eq!((outline.version, outline.mid, error), (2, &b"[1.2.3.4]"[..], None));
+    let [request, pending, acknowledged, reply, refused] = outline.transactions.as_slice() else {
+        panic!("{outline:?}")
+    };
+    let expected = [("Add", &b"A/1"[..]), ("AuditValue", b"*"), ("Subtract", b"A/2")];
+    assert_eq!(
+        (request.kind, request.id, request.commands.as_slice()),
+        ("Transaction", Some(9), &expected[..])
+    );
+    assert_eq!((pending.kind, pending.id), ("Pending", Some(7)));
+    assert_eq!((acknowledged.kind, acknowledged.id), ("TransactionResponseAck", None));
+    assert_eq!(
+        (reply.commands[0], reply.error),
+        (("ServiceChange", &b"ROOT"[..]), Some((501, &b"Not here"[..])))
+    );
+    assert_eq!((refused.kind, refused.id, refused.error), ("Error", None, Some((401, &b"Nonsense"[..]))));
+}
+
+#[test]
+fn an_outline_ends_where_the_message_is_wrong() {
+    for (text, known, error) in [
+        ("SIP/2.0 200 OK", None, Error::Header),
+        ("!/1 [1.2.3.4] P=8{} Q=9{}", Some(1), Error::Body),
+        ("!/1 [1.2.3.4] P=8{} P=9{C=-{", Some(1), Error::CutShort),
+        ("!/1 [1.2.3.4] P=x{}", Some(0), Error::Transaction),
+    ] {
+        let (found, wrong) = outline(text.as_bytes());
+        assert_eq!((found.map(|found| found.transactions.len()), wrong), (known, Some(error)), "{text}");
+    }
+    assert_eq!(outline(&vec![b' '; MAX_MESSAGE + 1]).1, Some(Error::TooLong));
+}
+
 proptest! {
     #[test]
     fn nothing_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let _ = answer(&bytes, 1);
+        let _ = (answer(&bytes, 1), outline(&bytes));
     }
 
     #[test]
     fn nor_does_what_looks_right(body in "[PTKERN=0-9{}\\\\\";, \\n/]{0,120}") {
-        let _ = answer(format!("!/1 [1.2.3.4] {body}").as_bytes(), 1);
+        let text = format!("!/1 [1.2.3.4] {body}");
+        let _ = (answer(text.as_bytes(), 1), outline(text.as_bytes()));
     }
 
     #[test]

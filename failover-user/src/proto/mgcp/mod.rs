@@ -1,11 +1,15 @@
 //! MGCP (RFC 3435): the question whether somebody is there, and its answer.
 //!
 //! A datagram holds one message or, piggybacked, several, each two parted by a line of a single dot (§3.5.5). Lines may end
-//! in a bare LF (§3.1). Only what is needed of a response is read: its first line.
+//! in a bare LF (§3.1). The first line is read, of a response and of a command, and [`parameters`] for those who show them.
 //!
 //! Bounds: [`MAX_DATAGRAM`] bytes; nothing is copied.
 
+mod command;
+
 use std::net::IpAddr;
+
+pub use self::command::{Command, parameters};
 
 /// The longest datagram.
 pub const MAX_DATAGRAM: usize = 65_535;
@@ -22,11 +26,17 @@ pub enum Error {
     #[error("not an MGCP response: its first line does not begin with a code of three digits")]
     Code,
     /// What follows the code is no transaction identifier.
-    #[error("malformed MGCP response: no transaction identifier of one to nine digits after its code")]
+    #[error("malformed MGCP message: no transaction identifier of one to nine digits")]
     Transaction,
     /// The line does not end.
-    #[error("MGCP response cut short: its first line does not end")]
+    #[error("MGCP message cut short: its first line does not end")]
     CutShort,
+    /// The first line begins neither as a response nor with a verb.
+    #[error("not an MGCP message: its first line begins neither with a code nor with a verb of four letters")]
+    Verb,
+    /// No endpoint behind the transaction identifier, or no version behind it.
+    #[error("malformed MGCP command: expected an endpoint and MGCP with its version behind the transaction")]
+    Command,
 }
 
 /// An AuditEndpoint of all endpoints (§2.3.10): any gateway and any call agent has an answer to it, if only that it

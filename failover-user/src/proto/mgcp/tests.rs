@@ -87,3 +87,36 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn commands() {
+    let text = b"crcx 1204 aaln/1@rgw-2567.example.net  MGCP 1.0 NCS 1.0\r\nC: A3C4\r\nL : p:10, a:PCMU\nM:\r\n\r\nv=0\r\n";
+    let command = Command::parse(text).unwrap();
+    assert_eq!((command.verb, command.transaction), (&b"crcx"[..], 1204));
+    assert_eq!(
+        (command.endpoint, command.version),
+        (&b"aaln/1@rgw-2567.example.net"[..], &b"1.0 NCS 1.0"[..])
+    );
+    let expected = [(&b"C"[..], &b"A3C4"[..]), (b"L", b"p:10, a:PCMU"), (b"M", b"")];
+    assert_eq!(parameters(text).collect::<Vec<_>>(), expected);
+    let audit = AuditEndpoint { transaction: 7, domain: "192.0.2.10".parse().unwrap() }.to_bytes();
+    assert_eq!(Command::parse(&audit).map(|command| command.endpoint), Ok(&b"*@[192.0.2.10]"[..]));
+}
+
+#[test]
+fn what_is_no_command() {
+    for (text, error) in [
+        ("", Error::CutShort),
+        ("AUEP 1200 *@[192.0.2.10] MGCP 1.0", Error::CutShort),
+        ("AUE 1200 *@x MGCP 1.0\r\n", Error::Verb),
+        ("200 1200 OK\r\n", Error::Verb),
+        ("2AEP 1200 *@x MGCP 1.0\r\n", Error::Verb),
+        ("AUEP x *@x MGCP 1.0\r\n", Error::Transaction),
+        ("AUEP 1234567890 *@x MGCP 1.0\r\n", Error::Transaction),
+        ("AUEP 1200\r\n", Error::Command),
+        ("AUEP 1200 *@x SIP/2.0\r\n", Error::Command),
+        ("AUEP 1200 *@x MGCP\r\n", Error::Command),
+    ] {
+        assert_eq!(Command::parse(text.as_bytes()), Err(error), "{text:?}");
+    }
+}

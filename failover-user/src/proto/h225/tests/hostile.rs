@@ -120,6 +120,25 @@ fn a_token_of_a_vendor_s_own_is_h_235_s() {
 }
 
 #[test]
+fn the_same_is_an_error_in_call_signalling() {
+    let setup = vectors(USER_INFORMATION).next().map(|(_, octets)| octets).unwrap();
+    assert!(user_information(&setup));
+    // The map of a UU-PDU's additions says 127 bits, or more than there are octets, and the message ends in it.
+    for hex in ["22c0fe", "22c0ffffff", "2840c4ffff", "28c0bfff"] {
+        assert!(!user_information(&octets(hex)), "{hex}");
+    }
+    // No place of a real Setup may be turned into such a map and do harm.
+    for at in 0..setup.len() {
+        for long in [0x7f, 0xbf, 0xc4, 0xff] {
+            let mut wrong = setup.clone();
+            wrong[at] = long;
+            user_information(&wrong);
+            user_information(&wrong[..=at]);
+        }
+    }
+}
+
+#[test]
 fn an_addition_that_nobody_knows_is_skipped() {
     let unknown = RasMessage::decode(&octets("52000501c04002aabb")).unwrap();
     assert_eq!(RasMessage::decode(&octets("50000500")).unwrap(), unknown);
