@@ -58,7 +58,9 @@ fn decoded(file: &Path) -> Result<Vec<Value>> {
 fn dissected(file: &Path, field: &str, name: impl Fn(&str) -> String) -> Result<Names> {
     let mut tshark = Command::new("tshark");
     tshark.args(["-n", "-r"]).arg(file);
-    tshark.args(["-Y", field, "-T", "fields", "-E", "aggregator=,", "-e", "frame.number", "-e", field]);
+    // An ICMP error quotes a message, and is none.
+    let filter = format!("{field} && !icmp");
+    tshark.args(["-Y", &filter, "-T", "fields", "-E", "aggregator=,", "-e", "frame.number", "-e", field]);
     let mut names = Names::new();
     for line in output(&mut tshark)?.lines() {
         let (frame, values) = line.split_once('\t').context("two fields")?;

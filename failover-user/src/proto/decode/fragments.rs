@@ -24,7 +24,7 @@ type Key = (IpAddr, IpAddr, u8, u32);
 #[derive(Debug, Default)]
 struct Parts {
     /// By offset; they do not overlap.
-    parts: BTreeMap<usize, Vec<u8>>,
+    pieces: BTreeMap<usize, Vec<u8>>,
     /// Bytes of them.
     filled: usize,
     /// What they take.
@@ -88,28 +88,28 @@ impl Parts {
     /// Whether it fits between what is there.
     fn add(&mut self, fragment: Fragment, data: &[u8]) -> bool {
         let (start, end) = (fragment.offset, fragment.offset + data.len());
-        if self.parts.get(&start).is_some_and(|part| part == data) {
+        if self.pieces.get(&start).is_some_and(|part| part == data) {
             return true;
         }
-        let before = self.parts.range(..=start).next_back().map_or(0, |(at, part)| at + part.len());
-        let after = self.parts.range(start..).next().map_or(MAX_LENGTH, |(at, _)| *at);
+        let before = self.pieces.range(..=start).next_back().map_or(0, |(at, part)| at + part.len());
+        let after = self.pieces.range(start..).next().map_or(MAX_LENGTH, |(at, _)| *at);
         if data.is_empty() || start < before || end > after || self.length.is_some_and(|length| end > length)
         {
             return false;
         }
         if !fragment.more {
-            if self.length.is_some() || self.parts.last_key_value().is_some_and(|(at, _)| *at > start) {
+            if self.length.is_some() || self.pieces.last_key_value().is_some_and(|(at, _)| *at > start) {
                 return false;
             }
             self.length = Some(end);
         }
         self.filled += data.len();
         self.held += data.len() + COST;
-        self.parts.insert(start, data.to_vec());
+        self.pieces.insert(start, data.to_vec());
         true
     }
 
     fn whole(&self) -> Option<Vec<u8>> {
-        (self.length == Some(self.filled)).then(|| self.parts.values().flatten().copied().collect())
+        (self.length == Some(self.filled)).then(|| self.pieces.values().flatten().copied().collect())
     }
 }

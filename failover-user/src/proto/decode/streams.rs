@@ -36,7 +36,7 @@ pub(super) struct Segment<'a> {
 /// Every stream that is followed.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
-    streams: HashMap<Way, Stream>,
+    followed: HashMap<Way, Stream>,
     held: usize,
     clock: u64,
 }
@@ -45,15 +45,15 @@ impl Streams {
     pub(super) fn segment(&mut self, place: Place, segment: Segment<'_>, found: &mut Vec<Message>) {
         self.clock += 1;
         let again = |stream: &Stream| stream.began == Some(segment.sequence);
-        if segment.syn && !self.streams.get(&place.way).is_some_and(again) {
+        if segment.syn && !self.followed.get(&place.way).is_some_and(again) {
             self.end(place.way, found);
         }
-        if !self.streams.contains_key(&place.way) {
+        if !self.followed.contains_key(&place.way) {
             let Some(protocol) = port::of_stream(place.way, segment.data) else { return };
             self.make_room(found);
-            self.streams.insert(place.way, Stream::new(place, protocol));
+            self.followed.insert(place.way, Stream::new(place, protocol));
         }
-        let Some(stream) = self.streams.get_mut(&place.way) else { return };
+        let Some(stream) = self.followed.get_mut(&place.way) else { return };
         let before = stream.held();
         stream.used = self.clock;
         stream.place = place;
@@ -68,9 +68,11 @@ impl Streams {
 
     /// Says what was cut off, in the order of the packets.
     pub(super) fn finish(&mut self, found: &mut Vec<Message>) {
-        let mut streams: Vec<_> = self.streams.drain().map(|(_, stream)| stream).collect();
+        let mut streams: Vec<_> = self.followed.drain().map(|(_, stream)| stream).collect();
         streams.sort_by_key(|stream| (stream.place.frame, stream.place.way));
-        streams.iter_mut().for_each(|stream| stream.finish(found));
+        for stream in &mut streams {
+            stream.finish(found);
+        }
         self.held = 0;
     }
 
@@ -81,7 +83,7 @@ impl Streams {
     }
 
     fn end(&mut self, way: Way, found: &mut Vec<Message>) {
-        if let Some(mut stream) = self.streams.remove(&way) {
+        if let Some(mut stream) = self.followed.remove(&way) {
             self.held -= stream.held();
             stream.finish(found);
         }
@@ -89,10 +91,10 @@ impl Streams {
 
     /// The quarter that was not used for the longest time gives way.
     fn make_room(&mut self, found: &mut Vec<Message>) {
-        if self.held <= MAX_BYTES && self.streams.len() < MAX_STREAMS {
+        if self.held <= MAX_BYTES && self.followed.len() < MAX_STREAMS {
             return;
         }
-        let mut ages: Vec<_> = self.streams.iter().map(|(way, stream)| (stream.used, *way)).collect();
+        let mut ages: Vec<_> = self.followed.iter().map(|(way, stream)| (stream.used, *way)).collect();
         ages.sort_unstable();
         for (_, way) in ages.iter().take(ages.len().div_ceil(4)) {
             self.end(*way, found);
@@ -157,14 +159,13 @@ impl Stream {
         let next = *self.next.get_or_insert(sequence);
         // Half of the numbers are ahead, half are behind (RFC 9293 §3.4).
         let ahead = sequence.wrapping_sub(next).cast_signed();
-        match self.position.checked_add_signed(ahead.into()) {
-            Some(at) => self.at(at, segment.data, found),
+        if let Some(at) = self.position.checked_add_signed(ahead.into()) {
+            self.at(at, segment.data, found);
+        } else {
             // From before the first byte that was seen: part of it may be new.
-            None => {
-                let skip = usize::try_from(ahead.unsigned_abs()).unwrap_or(usize::MAX);
-                let skip = skip.saturating_sub(usize::try_from(self.position).unwrap_or(usize::MAX));
-                self.at(0, segment.data.get(skip..).unwrap_or_default(), found);
-            }
+            let skip = usize::try_from(ahead.unsigned_abs()).unwrap_or(usize::MAX);
+            let skip = skip.saturating_sub(usize::try_from(self.position).unwrap_or(usize::MAX));
+            self.at(0, segment.data.get(skip..).unwrap_or_default(), found);
         }
         if segment.fin && self.early.is_empty() {
             self.finish(found);

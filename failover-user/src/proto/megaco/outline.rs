@@ -102,10 +102,9 @@ fn inside<'a>(tokens: &mut Tokens<'a>, found: &mut Transaction<'a>) -> Result<()
             }
             Token::Quoted(words) => match &mut found.error {
                 Some((_, text)) if text.is_empty() => *text = words,
-                Some(_) => {}
                 // Of an error of the whole message, whose code stands in front of the brace.
                 None if found.kind == Kind::Error.name() => found.error = Some((0, words)),
-                None => {}
+                _ => {}
             },
             _ => {}
         }
