@@ -144,7 +144,7 @@ impl<W: Write> Printer<W> {
         match self.output {
             Output::Text => writeln!(self.to, "{}", line::line(&row, &self.zone))?,
             Output::Jsonl | Output::Pcap => {
-                self.to.write_all(output::json(Output::Jsonl, &row)?.as_bytes())?
+                self.to.write_all(output::json(Output::Jsonl, &row)?.as_bytes())?;
             }
             Output::Json => {
                 let before = if self.printed == 0 { BEGIN } else { "," };
@@ -161,7 +161,7 @@ impl<W: Write> Printer<W> {
             Output::Json if self.printed == 0 => writeln!(self.to, "{BEGIN}]\n}}")?,
             Output::Json => writeln!(self.to, "\n  ]\n}}")?,
             Output::Text if self.printed == 0 => {
-                writeln!(self.to, "the capture holds no signalling message")?
+                writeln!(self.to, "the capture holds no signalling message")?;
             }
             _ => {}
         }

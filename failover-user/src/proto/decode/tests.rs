@@ -1,6 +1,6 @@
 //! Real captures, and what networks do to packets on their way.
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::net::Ipv4Addr;
 
 use etherparse::PacketBuilder;
 use proptest::prelude::*;
@@ -80,8 +80,8 @@ fn said(messages: &[Message]) -> Vec<String> {
 fn a_real_call() {
     let found = read(CALL);
     assert!(found.iter().all(|message| message.malformed.is_none()), "{found:#?}");
-    let mut count = BTreeMap::new();
-    found.iter().for_each(|message| *count.entry(message.protocol.name()).or_insert(0) += 1);
+    let count = |protocol| found.iter().filter(|message| message.protocol == protocol).count();
+    assert_eq!((count(Kind::Ras), count(Kind::H225)), (16, 25));
     let setup = found.iter().find_map(|message| match &message.content {
         Some(Content::H225(content)) if content.message == "Setup" => Some(content),
         _ => None,
@@ -92,7 +92,6 @@ fn a_real_call() {
     assert_eq!(setup.source_aliases[0], "alice");
     assert_eq!(setup.call_identifier.as_ref().map(String::len), Some(32));
     assert_eq!(setup.h245_tunnelling, Some(true));
-    assert!(count["RAS"] > 0 && count["H.225"] > 0, "{count:?}");
 }
 
 #[test]
