@@ -55,7 +55,7 @@ fn decoded(file: &Path) -> Result<Vec<Value>> {
 }
 
 /// What `field` has in each packet in which tshark finds it. One packet may hold several.
-fn dissected(file: &Path, field: &str, name: impl Fn(&str) -> String) -> Result<Names> {
+fn dissected(file: &Path, field: &str, name: fn(&str) -> String) -> Result<Names> {
     let mut tshark = Command::new("tshark");
     tshark.args(["-n", "-r"]).arg(file);
     // An ICMP error quotes a message, and is none.
@@ -70,6 +70,15 @@ fn dissected(file: &Path, field: &str, name: impl Fn(&str) -> String) -> Result<
     Ok(names)
 }
 
+fn ras_name(index: &str) -> String {
+    let name = index.parse().ok().and_then(|index: usize| RAS.get(index));
+    name.copied().unwrap_or(index).to_owned()
+}
+
+fn q931_name(kind: &str) -> String {
+    Q931.iter().find(|(number, _)| *number == kind).map_or(kind, |(_, name)| name).to_owned()
+}
+
 /// What we found of one protocol, and could read the name of.
 fn found(messages: &[Value], protocol: &str) -> Names {
     let of = messages.iter().filter(|message| message["protocol"] == protocol);
@@ -82,13 +91,10 @@ fn another_dissector_finds_the_same_messages() -> Result<()> {
     let (mut ras, mut q931, mut wrong) = (0, 0, BTreeMap::new());
     for file in captures()? {
         let messages = decoded(&file)?;
-        let name = |index: &str| index.parse().ok().and_then(|index: usize| RAS.get(index)).unwrap_or(&"?");
-        let expected = dissected(&file, "h225.RasMessage", |index| (*name(index)).to_owned())?;
+        let expected = dissected(&file, "h225.RasMessage", ras_name)?;
         assert_eq!(found(&messages, "ras"), expected, "{}", file.display());
         ras += expected.len();
-        let name =
-            |kind: &str| Q931.iter().find(|(number, _)| *number == kind).map_or(kind, |(_, name)| *name);
-        let expected = dissected(&file, "q931.message_type", |kind| name(kind).to_owned())?;
+        let expected = dissected(&file, "q931.message_type", q931_name)?;
         assert_eq!(found(&messages, "h225"), expected, "{}", file.display());
         q931 += expected.len();
         let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
