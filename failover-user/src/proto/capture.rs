@@ -1,6 +1,6 @@
 //! Captures: pcap and pcapng, whatever is in them, packet by packet.
 //!
-//! Bounds: one block of [`BLOCK`] bytes at a time, and [`MAX_INTERFACES`] interfaces.
+//! Bounds: one block of 256 KiB at a time, and 10,000 interfaces.
 
 use std::{io::Read, time::Duration};
 
@@ -43,7 +43,7 @@ pub enum Error {
     /// Cut short.
     #[error("it ends within a packet")]
     Ends,
-    /// A block that is larger than [`BLOCK`].
+    /// A block that is larger than 256 KiB.
     #[error("a packet in it claims to be larger than any is")]
     TooLarge,
     /// The file system says no.
@@ -52,7 +52,7 @@ pub enum Error {
     /// Not the format that it says it is.
     #[error("it contradicts itself")]
     Malformed,
-    /// More than [`MAX_INTERFACES`].
+    /// More than 10,000.
     #[error("it names more than 10,000 interfaces")]
     Interfaces,
     /// A packet of an interface that was not named.

@@ -8,8 +8,7 @@
 //! What a message is, its port tells; SIP and Q.931 are known by their looks on other ports, too. A message is of the packet
 //! that completes it. What is wrong with one is a part of it ([`Message::malformed`]), and never the end of the others.
 //!
-//! Bounds, whatever is in the capture: [`fragments::MAX_BYTES`] of fragments and [`streams::MAX_BYTES`] of streams wait for
-//! their rest, the oldest give way; a message is no larger than its protocol's longest.
+//! Bounds, whatever is in the capture: 4 MiB of fragments and 32 MiB of streams wait for their rest, the oldest give way; a message is no larger than its protocol's longest.
 
 mod content;
 mod fragments;

@@ -1,7 +1,7 @@
 //! MEGACO, in its text encoding (H.248.1 annex B): the question whether somebody is there, and its answer.
 //!
 //! Of an answer only what is needed is read: whose transaction it is, whether it is done, and the first error in it; an
-//! [`outline`] says what else is in a message. Words may be long or short and in any case, as the grammar has them.
+//! [`outline()`] says what else is in a message. Words may be long or short and in any case, as the grammar has them.
 //!
 //! Bounds: [`MAX_MESSAGE`] bytes; nothing is copied, and nothing recurs, however deep its braces.
 
