@@ -43,6 +43,8 @@ const OPEN: usize = 32;
 pub(super) struct Io {
     /// Without an answer, since the last answer; the oldest first.
     unanswered: Unanswered,
+    /// Probes in a row to which nothing was said, however long ago the first of them was.
+    silences: u32,
     pub(super) open: Option<Open>,
 }
 
@@ -91,7 +93,10 @@ impl Io {
         let exchange = open.exchange(ask, &self.unanswered, &mut heard);
         let answer = tokio::time::timeout_at(started + ask.wait, exchange).await;
         match answer {
-            Ok(Ok(_)) => self.unanswered.clear(),
+            Ok(Ok(_)) => {
+                self.unanswered.clear();
+                self.silences = 0;
+            }
             _ if self.unanswered.len() < OPEN => {
                 self.unanswered.push_back((Arc::clone(ask.question), started));
             }
@@ -106,7 +111,8 @@ impl Io {
             }
             Err(_) => {
                 // Not at the first silence: looking takes as long as asking.
-                if self.unanswered.len() > 1 && open.is_misplaced(ask.server) {
+                self.silences = self.silences.saturating_add(1);
+                if self.silences > 1 && open.is_misplaced(ask.server) {
                     self.close().await;
                 }
                 Outcome::Failed { said: ask.no_answer(heard.as_deref()) }

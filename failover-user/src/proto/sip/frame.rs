@@ -35,7 +35,7 @@ impl Framer {
 
     /// How many bytes wait for their rest.
     pub fn held(&self) -> usize {
-        self.buffer.len()
+        self.buffer.len() - self.taken
     }
 
     /// The next whole message, if it is there.
