@@ -283,7 +283,7 @@ impl Machine {
     /// already, or never was up, is not asked twice.
     pub fn repeat(&self, wait: Duration) -> Option<Duration> {
         let usual = self.rtt.smoothed()?.min(wait);
-        matches!(self.health, Health::Up | Health::Suspect).then(|| usual + (wait - usual) / 2)
+        matches!(self.health, Health::Up | Health::Suspect).then(|| usual + wait.saturating_sub(usual) / 2)
     }
 
     /// Whether it was ever seen alive.
