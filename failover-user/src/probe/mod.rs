@@ -60,7 +60,7 @@ use crate::{
 };
 
 /// Least time from one probe's start to the next one's, however often a probe is asked for.
-const LEAST_GAP: Duration = Duration::from_millis(2);
+const LEAST_GAP: Duration = Duration::from_millis(1);
 /// The most that a first probe is put off, so that many probers do not start in step.
 const LONGEST_FIRST_DELAY: Duration = Duration::from_millis(100);
 

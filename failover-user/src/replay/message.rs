@@ -3,7 +3,7 @@
 use crate::proto::sip::{Message, StartLine};
 
 /// A request, or an answer of this status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Said {
     Request,
     Answer(u16),

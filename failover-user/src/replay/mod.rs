@@ -9,7 +9,10 @@
 //! - it was sent again;
 //! - it is older than [`AGE`]: by then its caller has given up (RFC 3261 §17.1.1.2, timers B and F).
 //!
-//! An ACK has no answer, and is nobody's. Where nothing is ever seen coming from a primary, because its answers go another way,
+//! So is an answer that a client gave the primary, which has to hand it on: until that is seen leaving, the client's peer waits for it, and the
+//! client says it again only after half a second (RFC 3261 §13.3.1.4).
+//!
+//! An ACK has no answer, and is nobody's. `100 Trying` goes no further than to whom it is said. Where nothing is ever seen coming from a primary, because its answers go another way,
 //! nothing is known about what it has answered, and nothing is sent again.
 //!
 //! Bounded by [`MOST_BYTES`] and [`MOST_REQUESTS`] for all targets together; the oldest make room.
@@ -146,16 +149,18 @@ impl Memory {
     }
 
     fn asked(&mut self, seen: &Seen<'_>, datagram: &Datagram<'_>) {
-        let Some((Said::Request, words)) = message::read(&datagram.payload) else { return };
-        if words.method == b"ACK" {
-            return;
+        let Some((said, words)) = message::read(&datagram.payload) else { return };
+        match said {
+            Said::Request if words.method == b"ACK" => return,
+            Said::Request => self.pulses.entry(seen.target).or_default().asked(seen.at),
+            Said::Answer(100) => return,
+            Said::Answer(_) => {}
         }
-        self.pulses.entry(seen.target).or_default().asked(seen.at);
-        let transaction = self.transaction(seen.target, &words);
+        let transaction = self.transaction(seen.target, said, &words);
         if self.transactions.contains_key(&transaction) {
             return;
         }
-        let forward = self.forward(seen.target, &words);
+        let forward = self.forward(seen.target, said, &words);
         let (place, datagram) = (self.next, datagram.first_of());
         self.next += 1;
         self.transactions.insert(transaction, place);
@@ -173,14 +178,12 @@ impl Memory {
     fn said(&mut self, seen: &Seen<'_>, datagram: &Datagram<'_>) {
         let Some((said, words)) = message::read(&datagram.payload) else { return };
         self.pulses.entry(seen.target).or_default().heard(seen.at);
-        let place = match said {
-            Said::Request => self.forwards.get(&self.forward(seen.target, &words)),
-            Said::Answer(status) if status >= 200 || (words.is_invite() && status > 100) => {
-                self.transactions.get(&self.transaction(seen.target, &words))
-            }
-            Said::Answer(_) => None,
-        };
-        if let Some(place) = place.copied() {
+        let answers =
+            matches!(said, Said::Answer(status) if status >= 200 || (words.is_invite() && status > 100));
+        let answered =
+            answers.then(|| self.transactions.get(&self.transaction(seen.target, Said::Request, &words)));
+        let handed_on = self.forwards.get(&self.forward(seen.target, said, &words));
+        for place in [answered.flatten().copied(), handed_on.copied()].into_iter().flatten() {
             drop(self.settle(place));
         }
     }
@@ -229,14 +232,14 @@ impl Memory {
     }
 
     /// Nobody who does not know the seed can make two of them the same.
-    fn transaction(&self, target: u32, words: &Words<'_>) -> u64 {
-        self.hashed.hash_one((target, words.via, words.call_id, words.number, words.method))
+    fn transaction(&self, target: u32, said: Said, words: &Words<'_>) -> u64 {
+        self.hashed.hash_one((target, said, words.via, words.call_id, words.number, words.method))
     }
 
     /// Of an INVITE, its Call-ID; of anything else, what a proxy leaves as it is.
-    fn forward(&self, target: u32, words: &Words<'_>) -> u64 {
-        let number = if words.is_invite() { None } else { Some(words.number) };
-        self.hashed.hash_one((target, words.call_id, number, words.method))
+    fn forward(&self, target: u32, said: Said, words: &Words<'_>) -> u64 {
+        let number = if words.is_invite() && said == Said::Request { None } else { Some(words.number) };
+        self.hashed.hash_one((target, said, words.call_id, number, words.method))
     }
 }
 

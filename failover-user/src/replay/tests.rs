@@ -146,6 +146,23 @@ fn a_call_that_was_forwarded_with_another_number_was_forwarded() {
 }
 
 #[test]
+fn an_answer_that_was_not_handed_on_is_sent_again() {
+    let mut scene = Scene::new();
+    // A callee's, whose topmost Via is the primary's; that is taken off when it is handed on.
+    let with_via =
+        |text: &str| text.replacen("Via:", "Via: SIP/2.0/UDP 192.0.2.10;branch=z9hG4bKown\r\nVia:", 1);
+    let ringing = answer(180, "INVITE", "b", "c@x", 1);
+    let ok = answer(200, "INVITE", "b", "c@x", 1);
+    scene.asks(10, &with_via(&answer(100, "INVITE", "b", "c@x", 1)));
+    scene.asks(11, &with_via(&ringing));
+    scene.says(12, &ringing);
+    let lost = scene.asks(13, &with_via(&ok));
+    assert_eq!(scene.0.suspects(ms(150)).count(), 0, "nobody answers an answer");
+    assert_eq!(scene.waiting(20), [lost]);
+    assert!(scene.waiting(21).is_empty());
+}
+
+#[test]
 fn a_primary_whose_answers_are_never_seen_is_asked_nothing_again() {
     let mut scene = Scene::default();
     scene.asks(10, &request("INVITE", "b", "c@x", 1));
