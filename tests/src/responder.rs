@@ -43,7 +43,7 @@ impl Responder {
 
     /// Requests answered so far.
     pub fn answered(&self) -> u64 {
-        self.answered.load(Ordering::Relaxed)
+        self.answered.load(Ordering::SeqCst)
     }
 
     /// Sends a request of its own to `to`, as a server does that calls a phone.
@@ -73,8 +73,10 @@ fn answer(socket: &UdpSocket, label: &str, end: &AtomicBool, answered: &AtomicU6
             extra = format!("{extra}X-Padding: {}\r\n", "x".repeat(length));
         }
         let Some(response) = sip::response(&request, "200 OK", &extra) else { continue };
-        if socket.send_to(response.as_bytes(), from).is_ok() {
-            answered.fetch_add(1, Ordering::Relaxed);
+        // Before it is sent: whoever has the answer finds it counted.
+        answered.fetch_add(1, Ordering::SeqCst);
+        if socket.send_to(response.as_bytes(), from).is_err() {
+            answered.fetch_sub(1, Ordering::SeqCst);
         }
     }
 }
