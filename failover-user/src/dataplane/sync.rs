@@ -52,9 +52,7 @@ impl Dataplane {
         for (target, place) in desired.targets.iter().zip(desired.places) {
             self.place(target, *place);
         }
-        if compare {
-            self.maps.write_filters(&self.applied)?;
-        }
+        self.maps.write_filters(&self.applied)?;
         Ok(differences)
     }
 
@@ -66,12 +64,14 @@ impl Dataplane {
         let after = Availability::new(place.serving, place.live, generation).kept_by(place.keeper);
         if after != before {
             self.maps.availability.set(id, after);
-            // A hint, which costs some time where it is wrong. It is gone through as a whole at the next comparison, and not
-            // now: with thousands of targets that would be most of the work.
-            if is_away(after)
-                && !is_away(before)
-                && let Err(error) = self.maps.widen_filters(target)
-            {
+            // A hint, which costs some time where it is wrong. Who leaves his primary is added, because a thousand may do so in one
+            // instant; for who is back, all of it is made anew.
+            let filtered = match (is_away(before), is_away(after)) {
+                (false, true) => self.maps.widen_filters(target),
+                (true, false) => self.maps.write_filters(&self.applied),
+                _ => Ok(()),
+            };
+            if let Err(error) = filtered {
                 tracing::debug!(%error, "the filters are as they were");
             }
         }
