@@ -4,6 +4,7 @@
 //! - `core`: owns the data plane, the director's decisions and the operator's orders; the only writer of a map
 //! - one prober for each probed service (`fleet`)
 //! - the control server
+//! - a thread that watches what primaries are asked and say, and sees to what a switch leaves behind (`aftermath`)
 //! - the server of the metrics, and the runner of the hook, which have no say in anything
 //! - the watch on the network devices
 //!

@@ -4,11 +4,8 @@
 //! A thread of its own, because all of its work is system calls. The core tells it what to watch, and who serves; it tells the core
 //! what it suspects, and what it has done.
 
-mod raw;
-
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io,
     sync::mpsc::{self as orders, RecvTimeoutError},
     time::Duration,
 };
@@ -17,9 +14,8 @@ use failover_common::watch::Copied;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::mpsc;
 
-use self::raw::Raw;
 use crate::{
-    dataplane::{self, Connection, Connections, Copies, Dataplane, Injector},
+    dataplane::{Connection, Connections, Copies, Dataplane, Error, Injector},
     replay::{Memory, Request, Seen, Way},
 };
 
@@ -71,9 +67,10 @@ impl Aftermath {
     pub fn start(dataplane: &Dataplane) -> anyhow::Result<Self> {
         let (orders, ordered) = orders::channel();
         let (told, news) = mpsc::channel(QUEUE);
-        let copies = dataplane.copies()?;
+        let mut copies = dataplane.copies()?;
+        copies.clear();
         let worker = Worker {
-            lost: copies.lost()?,
+            lost: Some(copies.lost()?),
             copies,
             injector: dataplane.injector()?,
             connections: dataplane.connections()?,
@@ -115,8 +112,8 @@ impl Aftermath {
 
 struct Worker {
     copies: Copies,
-    /// Copies that were lost, when that was last looked at.
-    lost: u64,
+    /// Copies that were lost, when that was last looked at; none: that could not be told.
+    lost: Option<u64>,
     injector: Injector,
     connections: Connections,
     memory: Memory,
@@ -178,14 +175,11 @@ impl Worker {
     }
 
     fn look_for_losses(&mut self) {
-        match self.copies.lost() {
-            Ok(lost) if lost == self.lost => {}
-            Ok(lost) => {
-                tracing::debug!(frames = lost.wrapping_sub(self.lost), "more is said than can be watched");
-                self.lost = lost;
-                self.memory.lost();
-            }
-            Err(error) => tracing::warn!(%error, "nothing is sent again: what was lost is not known"),
+        let lost = self.copies.lost().ok();
+        if lost.is_none() || lost != self.lost {
+            tracing::debug!(lost, "more is said than can be watched");
+            self.lost = lost;
+            self.memory.lost();
         }
     }
 
@@ -197,11 +191,10 @@ impl Worker {
                 break;
             }
         }
-        let mut sender = Sender { injector: &self.injector, raw: Raw::default() };
         let mut done: BTreeMap<u32, Done> = BTreeMap::new();
         for (target, request) in self.memory.take_waiting(targets, now()) {
             let done = done.entry(target).or_default();
-            note(sender.replay(&request), &mut done.replayed, &mut done.failed);
+            note(replay(&mut self.injector, &request), &mut done.replayed, &mut done.failed);
         }
         let connections = self.connections.take(targets).unwrap_or_else(|error| {
             tracing::warn!(%error, "no connection is reset");
@@ -209,7 +202,7 @@ impl Worker {
         });
         for Connection { target, client, asked } in connections {
             let done = done.entry(target).or_default();
-            note(sender.raw.acknowledge(asked, client), &mut done.reset, &mut done.failed);
+            note(self.injector.reset(client, asked), &mut done.reset, &mut done.failed);
         }
         for (target, done) in done {
             // The core may be gone.
@@ -235,7 +228,7 @@ fn now() -> Duration {
 }
 
 /// Counts it as done, or as failed.
-fn note(sent: io::Result<()>, done: &mut u64, failed: &mut u64) {
+fn note(sent: Result<(), Error>, done: &mut u64, failed: &mut u64) {
     match sent {
         Ok(()) => *done += 1,
         Err(error) => {
@@ -245,23 +238,7 @@ fn note(sent: io::Result<()>, done: &mut u64, failed: &mut u64) {
     }
 }
 
-struct Sender<'a> {
-    injector: &'a Injector,
-    raw: Raw,
-}
-
-impl Sender<'_> {
-    /// Sends all of a request through the program again.
-    fn replay(&mut self, request: &Request) -> io::Result<()> {
-        request.frames.iter().try_for_each(|frame| self.again(frame, request.ingress))
-    }
-
-    /// A frame that the kernel does not take goes out as what this machine makes: it is steered where it leaves.
-    fn again(&mut self, frame: &[u8], ingress: u32) -> io::Result<()> {
-        if frame.len() <= Injector::ROOM {
-            let sent = self.injector.send(frame, ingress);
-            return sent.map_err(|error: dataplane::Error| io::Error::other(error.to_string()));
-        }
-        self.raw.forward(frame)
-    }
+/// Sends all of a request through the program again.
+fn replay(injector: &mut Injector, request: &Request) -> Result<(), Error> {
+    request.frames.iter().try_for_each(|frame| injector.send(frame, request.ingress))
 }

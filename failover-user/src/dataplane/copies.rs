@@ -1,18 +1,12 @@
-//! What clients and watched primaries say to each other, and the way back in for what has to be sent again.
+//! What clients and watched primaries say to each other.
 
-use aya::{
-    maps::{Map, MapData, PerCpuArray, RingBuf},
-    programs::{TestRun as _, TestRunAttrs, TestRunOptions, Xdp},
+use aya::maps::{Map, MapData, PerCpuArray, RingBuf};
+use failover_common::{
+    names,
+    watch::{Copied, RING},
 };
-use aya_obj::programs::XdpAttachType;
-use failover_common::{names, watch::Copied};
 
-use super::{
-    error::Error,
-    load::Dataplane,
-    maps::fails,
-    test_run::{context, fails as run_fails},
-};
+use super::{error::Error, load::Dataplane, maps::fails};
 
 /// Copies, as they were made. Its owner may be another task than the data plane's.
 pub struct Copies {
@@ -20,26 +14,12 @@ pub struct Copies {
     lost: PerCpuArray<MapData, u64>,
 }
 
-/// Sends frames through the loaded program, as if they came in once more.
-#[derive(Debug)]
-pub struct Injector(Xdp);
-
 impl Dataplane {
     /// The readable end of what is copied. There must be one reader.
     pub fn copies(&self) -> Result<Copies, Error> {
         let ring = RingBuf::try_from(self.pinned(names::COPIES)?).map_err(fails(names::COPIES, "open"))?;
         let lost = PerCpuArray::try_from(self.pinned(names::COPIES_LOST)?);
         Ok(Copies { ring, lost: lost.map_err(fails(names::COPIES_LOST, "open"))? })
-    }
-
-    /// The way back in.
-    pub fn injector(&self) -> Result<Injector, Error> {
-        let path = self.pins.program();
-        Xdp::from_pin(&path, XdpAttachType::Interface).map(Injector).map_err(|error| Error::Pin {
-            action: "open the program",
-            path,
-            reason: error.to_string(),
-        })
     }
 
     /// A map that is not the core's alone.
@@ -50,6 +30,16 @@ impl Dataplane {
 }
 
 impl Copies {
+    /// Throws away what was copied before anybody was there to read it: beyond what the ring holds, nobody knows what was answered.
+    pub fn clear(&mut self) {
+        // A ring that is filled as fast as it is read is full of what is new.
+        for _ in 0..RING as usize / size_of::<Copied>() {
+            if !self.next(|_, _| ()) {
+                break;
+            }
+        }
+    }
+
     /// Hands the next one to `take`: its head and its frame. Whether there was any; one of another layout is passed over.
     pub fn next(&mut self, take: impl FnOnce(&Copied, &[u8])) -> bool {
         let Some(entry) = self.ring.next() else { return false };
@@ -73,23 +63,4 @@ fn read(entry: &[u8]) -> Option<(Copied, &[u8])> {
     let head = unsafe { head.as_ptr().cast::<Copied>().read_unaligned() };
     // One that was too long to be copied whole is none.
     (frame.len() == head.length as usize).then_some((head, frame))
-}
-
-impl Injector {
-    /// The longest frame that the kernel takes: a page, without what it keeps there itself (`bpf_test_init`,
-    /// `struct xdp_page_head`), rounded down.
-    pub const ROOM: usize = 3072;
-
-    /// Sends a frame through the program, as if it had come in by the device with index `ingress`, which must be in the network
-    /// namespace of the calling thread.
-    pub fn send(&self, frame: &[u8], ingress: u32) -> Result<(), Error> {
-        let context = context(frame.len() as u32, ingress);
-        let options = TestRunOptions {
-            data_in: Some(frame),
-            ctx_in: Some(&context),
-            attrs: TestRunAttrs::new().xdp_live_frames(1),
-            ..TestRunOptions::new()
-        };
-        self.0.test_run(options).map(drop).map_err(run_fails)
-    }
 }

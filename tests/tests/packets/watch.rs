@@ -92,6 +92,20 @@ fn nothing_else_is_copied() {
 }
 
 #[test]
+fn what_an_older_daemon_left_is_thrown_away() {
+    with_bench(|bench| {
+        bench.serve(&[(PARIS, 0)])?;
+        for _ in 0..1000 {
+            bench.send(&udp(PHONE, PARIS).into())?;
+        }
+        let mut copies = bench.dataplane.copies()?;
+        copies.clear();
+        assert_eq!(copied(bench, &mut copies, &udp(PHONE, PARIS).into())?, [Copied::TO_PRIMARY]);
+        Ok(())
+    });
+}
+
+#[test]
 fn what_there_is_no_room_for_is_counted() {
     with_bench(|bench| {
         bench.serve(&[(PARIS, 0)])?;

@@ -26,15 +26,8 @@ pub struct Raw {
 impl Raw {
     /// Sends the IP packet in `frame`, as it is, on to where it was going.
     pub fn forward(&mut self, frame: &[u8]) -> io::Result<()> {
-        let refused = || io::Error::new(io::ErrorKind::InvalidData, "no IP packet");
-        let packet = LaxSlicedPacket::from_ethernet(frame).map_err(|_| refused())?;
-        let (to, header): (IpAddr, &[u8]) = match &packet.net {
-            Some(LaxNetSlice::Ipv4(ip)) => (ip.header().destination_addr().into(), ip.header().slice()),
-            Some(LaxNetSlice::Ipv6(ip)) => (ip.header().destination_addr().into(), ip.header().slice()),
-            _ => return Err(refused()),
-        };
-        let start = header.as_ptr().addr().checked_sub(frame.as_ptr().addr()).ok_or_else(refused)?;
-        let packet = frame.get(start..).ok_or_else(refused)?;
+        let (to, packet) = packet(frame)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "there is no whole IP packet in it"))?;
         send(&mut self.steered, to, packet, None)
     }
 
@@ -56,6 +49,25 @@ impl Raw {
         segment.write(&mut packet, &[]).map_err(io::Error::other)?;
         send(&mut self.marked, client.ip(), &packet, Some(MARK))
     }
+}
+
+/// The IP packet in a frame, without what an Ethernet frame may be filled up with.
+fn packet(frame: &[u8]) -> Option<(IpAddr, &[u8])> {
+    let found = LaxSlicedPacket::from_ethernet(frame).ok()?;
+    let (to, header, length): (IpAddr, &[u8], usize) = match found.net.as_ref()? {
+        LaxNetSlice::Ipv4(ip) => {
+            let header = ip.header();
+            (header.destination_addr().into(), header.slice(), header.total_len().into())
+        }
+        LaxNetSlice::Ipv6(ip) => {
+            let header = ip.header();
+            let length = header.slice().len() + usize::from(header.payload_length());
+            (header.destination_addr().into(), header.slice(), length)
+        }
+        LaxNetSlice::Arp(_) => return None,
+    };
+    let start = header.as_ptr().addr().checked_sub(frame.as_ptr().addr())?;
+    Some((to, frame.get(start..start.checked_add(length)?)?))
 }
 
 fn send(sockets: &mut [Option<Socket>; 2], to: IpAddr, packet: &[u8], mark: Option<u32>) -> io::Result<()> {
@@ -80,4 +92,24 @@ fn open(v4: bool, mark: Option<u32>) -> io::Result<Socket> {
     }
     mark.map_or(Ok(()), |mark| socket.set_mark(mark))?;
     Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_packet_of_a_frame_is_taken_out_whole_or_not_at_all() {
+        let ethernet = || PacketBuilder::ethernet2([2; 6], [4; 6]);
+        let (mut four, mut six) = (Vec::new(), Vec::new());
+        ethernet().ipv4([192, 0, 2, 1], [192, 0, 2, 10], 64).udp(1, 2).write(&mut four, b"four").unwrap();
+        ethernet().ipv6([1; 16], [2; 16], 64).udp(1, 2).write(&mut six, b"six").unwrap();
+        for (frame, to) in [(four, IpAddr::from([192, 0, 2, 10])), (six, IpAddr::from([2_u8; 16]))] {
+            let filled = [frame.as_slice(), &[0; 20]].concat();
+            assert_eq!(packet(&filled), Some((to, &frame[14..])));
+            for length in 0..frame.len() {
+                assert_eq!(packet(&frame[..length]), None, "{length} bytes");
+            }
+        }
+    }
 }
