@@ -8,10 +8,13 @@
 //! - the server of the metrics, and the runner of the hook, which have no say in anything
 //! - the watch on the network devices
 //!
+//! Tasks share one thread, which therefore waits for nobody: what reads whole tables, or writes megabytes, is a thread's of its own.
+//!
 //! A graceful stop ends the probers and the server and leaves programs, links and maps as they are: the kernel keeps
 //! the last decisions, and the next daemon adopts them. So does a death of any other kind.
 
 mod aftermath;
+mod comparison;
 mod core;
 mod discovery;
 mod fleet;

@@ -14,7 +14,8 @@ pub(super) struct Arguments {
 
 pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     output::log_daemon("info", session.verbose());
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // One thread decides, probes and serves, without waking another one for each answer; what takes long has threads of its own.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|source| Failure::new(1, format!("start the runtime: {source}")))?;
     let options = daemon::Options {
         config: session.config_path().to_owned(),

@@ -1,6 +1,6 @@
 //! How a target's servers are probed: timings, thresholds, the way they are asked, and what counts as life.
 
-use std::{fmt, num::NonZeroU8, path::PathBuf, time::Duration};
+use std::{fmt, num::NonZeroU8, path::PathBuf, sync::Arc, time::Duration};
 
 use super::{flap::Flap, ras::RasAlive};
 
@@ -148,7 +148,7 @@ impl Default for Tls {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StatusSet {
     /// Inclusive ranges.
-    pub ranges: Vec<(u16, u16)>,
+    pub ranges: Arc<[(u16, u16)]>,
 }
 
 impl StatusSet {
@@ -160,17 +160,17 @@ impl StatusSet {
     /// Any answer but a 5xx: the words of the design's default, `["1xx", "2xx", "3xx", "4xx", "6xx"]`. A 503 is the
     /// answer of a living server that wants no calls.
     pub fn sip() -> Self {
-        Self { ranges: vec![(100, 499), (600, 699)] }
+        Self { ranges: [(100, 499), (600, 699)].into() }
     }
 
     /// Any response: who refuses a question about endpoints may well serve those that he has.
     pub fn mgcp() -> Self {
-        Self { ranges: vec![(100, 299), (400, 599), (800, 899)] }
+        Self { ranges: [(100, 299), (400, 599), (800, 899)].into() }
     }
 
     /// Any error: who refuses to be audited is there.
     pub fn megaco() -> Self {
-        Self { ranges: vec![(400, 599)] }
+        Self { ranges: [(400, 599)].into() }
     }
 }
 

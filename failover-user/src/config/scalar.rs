@@ -264,7 +264,7 @@ pub(super) fn statuses(word: &Word<'_>, codes: &Codes, problems: &mut Problems) 
             None => complete = false,
         }
     }
-    complete.then(|| StatusSet { ranges: joined(ranges) })
+    complete.then(|| StatusSet { ranges: joined(ranges).into() })
 }
 
 fn status(word: &Word<'_>, codes: &Codes, problems: &mut Problems) -> Option<(u16, u16)> {

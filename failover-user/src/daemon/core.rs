@@ -33,8 +33,8 @@ use crate::{
         message::{Problem, SetAdmin, TargetStatus},
         server::Command,
     },
-    dataplane::{self, Dataplane, Desired, Epoch, Watch},
-    director::{Place, Serves, To},
+    dataplane::{self, Dataplane, Epoch, Watch},
+    director::{Serves, To},
     probe::{Exemption, Ledger, Outcome, Report},
 };
 
@@ -155,6 +155,7 @@ impl Core {
         let mut orders = every(ORDERS);
         let mut flows = every(FLOWS);
         let (counted, mut counts) = mpsc::channel(1);
+        let (compared, mut comparisons) = mpsc::channel(1);
         let mut reports = Vec::with_capacity(QUEUE);
         loop {
             // In no order: ten thousand probers always have something to report, and would leave nobody else a turn.
@@ -172,7 +173,8 @@ impl Core {
                 Ok(()) = self.devices.changed() => self.devices_changed(),
                 Some(found) = counts.recv() => self.take_count(found),
                 Some(()) = hang_up.recv() => drop(self.reload()),
-                _ = comparison.tick() => self.compare(),
+                Some(found) = comparisons.recv() => self.take_comparison(found),
+                _ = comparison.tick() => self.compare(&compared),
                 _ = orders.tick() => self.expire_orders(),
                 _ = flows.tick() => self.count(&counted),
             }
@@ -229,7 +231,7 @@ impl Core {
         let Some(prober) = self.fleet.get(id) else { return };
         self.tally.probe(prober.subject.service, &report.outcome);
         // Said once, for as long as nothing else is.
-        let unable = unable.filter(|said| prober.said.as_ref() != Some(said));
+        let unable = unable.filter(|said| prober.said() != Some(said.as_str()));
         let learnt = report.ever_alive && !prober.part.ever_alive;
         self.tally.late(report.late);
         self.fleet.note(report);
@@ -295,15 +297,6 @@ impl Core {
                 }
             }
             Err(error) => tracing::error!(%error, "an order's time is over, but that cannot be kept"),
-        }
-    }
-
-    fn compare(&mut self) {
-        let places: Vec<Place> = self.targets.iter().map(|state| state.place).collect();
-        let desired = Desired { targets: &self.config.targets, places: &places };
-        match self.dataplane.sync(desired, true) {
-            Ok(differences) => differences.into_iter().for_each(|reason| self.warn(reason)),
-            Err(error) => self.warn(error.to_string()),
         }
     }
 

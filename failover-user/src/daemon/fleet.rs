@@ -23,7 +23,7 @@ const AGAIN: usize = 4;
 
 /// The probers, by id.
 pub struct Fleet {
-    probers: BTreeMap<u32, Prober>,
+    probers: HashMap<u32, Prober>,
     /// Who probes what.
     ids: HashMap<Question, u32>,
     /// The indices of the targets that each prober works for.
@@ -43,8 +43,6 @@ pub struct Prober {
     pub part: Part,
     /// Of the last answer.
     pub rtt: Option<Duration>,
-    /// The last outcome, in words.
-    pub said: Option<String>,
     /// What it asked lately, and what came back.
     pub transcript: Transcript,
     pending: Option<String>,
@@ -86,7 +84,7 @@ fn everyone(posts: &[Post]) -> impl Iterator<Item = u32> {
 impl Fleet {
     /// No probers yet.
     pub fn new(lived: Lived, exemptions: mpsc::Sender<Exemption>, reports: mpsc::Sender<Report>) -> Self {
-        let (probers, ids, works_for) = (BTreeMap::new(), HashMap::new(), BTreeMap::new());
+        let (probers, ids, works_for) = (HashMap::new(), HashMap::new(), BTreeMap::new());
         Self { probers, ids, works_for, next: 0, lived, exemptions, reports }
     }
 
@@ -141,7 +139,6 @@ impl Fleet {
             task,
             part,
             rtt: None,
-            said: None,
             transcript: Transcript::default(),
             pending: None,
             why: None,
@@ -166,7 +163,6 @@ impl Fleet {
         if let Outcome::Alive { rtt, .. } = report.outcome {
             prober.rtt = Some(rtt);
         }
-        prober.said = Some(report.outcome.said().to_owned());
         prober.transcript.note(report.at, report.question, report.outcome);
         true
     }
@@ -252,8 +248,13 @@ fn works_for(crews: &[Crew]) -> BTreeMap<u32, Vec<usize>> {
 }
 
 impl Prober {
+    /// The last outcome, in words.
+    pub fn said(&self) -> Option<&str> {
+        self.transcript.last().map(Outcome::said)
+    }
+
     fn words(&self, tells_where: bool) -> String {
-        let said = self.said.as_deref().unwrap_or("not probed yet");
+        let said = self.said().unwrap_or("not probed yet");
         let Subject { service, server, .. } = &self.subject;
         let at = if tells_where { format!(" at {server}") } else { String::new() };
         match self.failures {

@@ -41,9 +41,9 @@ impl Core {
         let (old, places) = self.carry_places(&config);
         let attached = self.attach_new(&config)?;
         let desired = Desired { targets: &config.targets, places: &places };
-        if let Err(error) = self.dataplane.sync(desired, false) {
+        if let Err(error) = self.dataplane.sync(desired) {
             let before = Desired { targets: &self.config.targets, places: &old };
-            if let Err(error) = self.dataplane.sync(before, false) {
+            if let Err(error) = self.dataplane.sync(before) {
                 self.warn(format!("after a failed reload: {error}"));
             }
             self.take_off(&attached);

@@ -74,7 +74,7 @@ impl Started {
         let places: Vec<Place> =
             config.targets.iter().map(|target| self.dataplane.adopted_place(target)).collect();
         self.dataplane.forget_probes()?;
-        self.dataplane.sync(Desired { targets: &config.targets, places: &places }, false)?;
+        self.dataplane.sync(Desired { targets: &config.targets, places: &places })?;
         self.dataplane.set_epoch(*self.epoch.borrow_and_update())?;
         self.dataplane.redirect_to(&self.devices.borrow().redirectable)?;
         let configured = |name: &str| config.router.interfaces.iter().find(|i| i.name == name);

@@ -126,7 +126,7 @@ impl Core {
             address: at.to_string(),
             health: prober.map(|p| p.part.health).unwrap_or_default(),
             rtt_us: micros(prober.and_then(|p| p.rtt)),
-            last: prober.and_then(|p| p.said.clone()),
+            last: prober.and_then(|p| p.said()).map(str::to_owned),
         })
     }
 

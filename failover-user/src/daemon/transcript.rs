@@ -25,7 +25,7 @@ pub struct Transcript(VecDeque<Entry>);
 struct Entry {
     /// When its outcome was known.
     at: Timestamp,
-    question: Box<str>,
+    question: String,
     outcome: Outcome,
 }
 
@@ -38,7 +38,12 @@ impl Transcript {
         question.truncate(question.floor_char_boundary(LONGEST));
         let ago = SignedDuration::try_from(at.elapsed()).unwrap_or_default();
         let at = Timestamp::now().checked_sub(ago).unwrap_or_default();
-        self.0.push_back(Entry { at, question: question.into(), outcome });
+        self.0.push_back(Entry { at, question, outcome });
+    }
+
+    /// The last outcome.
+    pub fn last(&self) -> Option<&Outcome> {
+        self.0.back().map(|entry| &entry.outcome)
     }
 
     /// As the control API tells it.
@@ -59,7 +64,7 @@ impl Entry {
         };
         Exchange {
             time: timestamp(self.at),
-            sent: self.question.to_string(),
+            sent: self.question.clone(),
             received,
             outcome,
             rtt_us: rtt.map(|rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX)),

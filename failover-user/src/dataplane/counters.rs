@@ -1,6 +1,6 @@
 //! Reading the counters.
 
-use aya::maps::{MapData, PerCpuArray};
+use aya::maps::{IterableMap as _, MapData, PerCpuArray};
 use failover_common::{
     names::{self, REASON_SLOTS},
     reason::Reason,
@@ -8,9 +8,10 @@ use failover_common::{
 };
 
 use super::{
+    batch::per_cpu_rows,
     error::Error,
     load::Dataplane,
-    maps::{Maps, fails},
+    maps::{Maps, reading},
 };
 use crate::{
     config::model::Target,
@@ -63,12 +64,10 @@ impl Counts {
 impl Rows {
     /// The rows of `map` from `first` on.
     fn read(map: &PerCpuArray<MapData, Counter>, name: &'static str, first: u32) -> Result<Self, Error> {
-        let mut rows = Vec::new();
-        for &reason in Reason::ALL {
-            let values = map.get(&(first + reason as u32), 0).map_err(fails(name, "read"))?;
-            rows.push((reason, values.to_vec()));
-        }
-        Ok(Self(rows))
+        let values = per_cpu_rows(map.map(), first, REASON_SLOTS).map_err(reading(name))?;
+        let cpus = values.len() / REASON_SLOTS as usize;
+        let of = |reason: Reason| values.get(reason as usize * cpus..)?.get(..cpus).map(<[Counter]>::to_vec);
+        Ok(Self(Reason::ALL.iter().map(|reason| (*reason, of(*reason).unwrap_or_default())).collect()))
     }
 
     /// These and `more`, reason by reason and CPU by CPU.

@@ -48,6 +48,8 @@ pub struct Dataplane {
     pub(super) maps: Maps,
     pub(super) ids: Ids,
     pub(super) applied: Tables,
+    /// How often those were changed.
+    pub(super) writes: u64,
     pub(super) sizes: Sizes,
     pub(super) links: BTreeMap<String, Attachment>,
     pub(super) ebpf: Ebpf,
@@ -157,6 +159,7 @@ impl Dataplane {
             maps,
             ids,
             applied,
+            writes: 0,
             sizes,
             links,
             ebpf,

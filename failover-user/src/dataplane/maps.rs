@@ -1,10 +1,11 @@
 //! Typed handles of every map, and what they hold now.
 
-use std::hash::Hash;
+use std::io;
 
 use aya::{
     Ebpf, Pod,
-    maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, xdp::DevMapHash},
+    maps::{Array, HashMap, IterableMap, Map, MapData, MapError, PerCpuArray, RingBuf, xdp::DevMapHash},
+    sys::SyscallError,
 };
 use failover_common::{
     key::{CallKey, EndpointKey, FlowKey, HostKey},
@@ -13,7 +14,8 @@ use failover_common::{
 };
 
 use super::{
-    availability::AvailabilityTable, error::Error, interfaces::Interfaces, pins::Pins, tables::Tables,
+    availability::AvailabilityTable, batch::Walk, error::Error, interfaces::Interfaces, pins::Pins,
+    tables::Tables,
 };
 
 /// The maps whose sizes the loader chooses, and all others: every name there is.
@@ -145,31 +147,36 @@ impl Maps {
         for entry in entries(&self.hosts, names::HOSTS) {
             tables.hosts.insert(entry?.0);
         }
-        for (row, server) in self.servers.iter().enumerate() {
-            let server = server.map_err(fails(names::SERVERS, "read"))?;
-            if server.endpoint != 0 {
-                tables.servers.insert(row as u32, server);
+        for entry in entries(&self.origins, names::ORIGINS) {
+            let (row, origin) = entry?;
+            if origin.target != 0 {
+                tables.origins.insert(row, origin);
             }
         }
-        for (row, origin) in self.origins.iter().enumerate() {
-            let origin = origin.map_err(fails(names::ORIGINS, "read"))?;
-            if origin.target != 0 {
-                tables.origins.insert(row as u32, origin);
+        // Behind the last service there is nothing that anybody looks at.
+        let services = tables.origins.keys().next_back().map_or(0, |last| last + 1);
+        for entry in entries(&self.servers, names::SERVERS).take((services * names::MAX_BACKUPS) as usize) {
+            let (row, server) = entry?;
+            if server.endpoint != 0 {
+                tables.servers.insert(row, server);
             }
         }
         Ok(tables)
     }
 }
 
-/// Every entry of a hash map; one that vanishes under the walk is passed over.
-pub fn entries<'a, K: Pod + Hash, V: Pod>(
-    map: &'a HashMap<MapData, K, V>,
+/// Every entry of a hash map, or of an array by index.
+pub fn entries<'a, K: Pod, V: Pod>(
+    map: &'a impl IterableMap<K, V>,
     name: &'static str,
 ) -> impl Iterator<Item = Result<(K, V), Error>> + 'a {
-    map.iter().filter_map(move |entry| match entry {
-        Err(MapError::KeyNotFound) => None,
-        entry => Some(entry.map_err(fails(name, "read"))),
-    })
+    Walk::of(map.map()).map(move |entry| entry.map_err(reading(name)))
+}
+
+/// An error of reading many entries of the map `name`.
+pub fn reading(name: &'static str) -> impl Fn(io::Error) -> Error {
+    let call = "bpf_map_lookup_batch";
+    move |io_error| fails(name, "read")(MapError::SyscallError(SyscallError { call, io_error }))
 }
 
 /// An error of the map `name`.

@@ -13,7 +13,9 @@
 //! ```
 
 mod attach;
+mod audit;
 mod availability;
+mod batch;
 pub mod bench;
 mod calls;
 mod connections;
@@ -48,6 +50,7 @@ mod tables;
 mod test_run;
 
 pub use attach::Attachment;
+pub use audit::{Auditor, Found};
 pub use connections::{Connection, Connections};
 pub use copies::Copies;
 pub use counters::{Counts, TargetCounters};

@@ -88,8 +88,8 @@ impl Sweeper {
     pub fn sweep(&self) -> Result<Flows, Error> {
         let origins = Array::<_, Origin>::try_from(self.open(names::ORIGINS)?)
             .map_err(fails(names::ORIGINS, "open"))?;
-        let targets: Vec<u32> =
-            origins.iter().map(|origin| origin.map_or(0, |origin| origin.target)).collect();
+        let targets = entries(&origins, names::ORIGINS).map(|entry| Ok(entry?.1.target));
+        let targets = targets.collect::<Result<Vec<u32>, Error>>()?;
         let mut answered: HashMap<_, FlowKey, Flow> = self.table(names::ANSWERED)?;
         let now = now();
         let room = pinned_room(&self.pins, names::ANSWERED).unwrap_or_default();

@@ -30,17 +30,8 @@ use super::{
 use crate::{config::model::Target, director::Place};
 
 impl Dataplane {
-    /// Makes the maps hold `desired`. With `compare`, what they hold is read first, and found differences are
-    /// returned in words; else it is taken to be what was written last.
-    pub fn sync(&mut self, desired: Desired<'_>, compare: bool) -> Result<Vec<String>, Error> {
-        let mut differences = Vec::new();
-        if compare {
-            let found = self.maps.tables()?;
-            if found != self.applied {
-                differences.push("the tables on the map side were changed by another hand".to_owned());
-                self.applied = found;
-            }
-        }
+    /// Makes the maps hold `desired`. What they hold is taken to be what was written last.
+    pub fn sync(&mut self, desired: Desired<'_>) -> Result<(), Error> {
         let mut ids = self.ids.clone();
         ids.assign(desired.targets);
         let tables = Tables::of(desired.targets, &ids);
@@ -49,11 +40,15 @@ impl Dataplane {
             self.apply(tables)?;
         }
         self.ids = ids;
+        self.place_all(desired)
+    }
+
+    /// Every target's decision.
+    pub(super) fn place_all(&mut self, desired: Desired<'_>) -> Result<(), Error> {
         for (target, place) in desired.targets.iter().zip(desired.places) {
             self.place(target, *place);
         }
-        self.maps.write_filters(&self.applied)?;
-        Ok(differences)
+        self.maps.write_filters(&self.applied)
     }
 
     /// One target's decision, at once.
@@ -196,6 +191,7 @@ impl Dataplane {
     }
 
     fn apply(&mut self, new: Tables) -> Result<(), Error> {
+        self.writes += 1;
         for target in new.disturbed(&self.applied) {
             let before = self.maps.availability.get(target);
             if (before.serving(), before.keeper()) != (0, 0) {
@@ -379,7 +375,7 @@ pub(super) fn copy_some<K: Pod + Hash, V: Pod>(
     to: &mut HashMap<MapData, K, V>,
 ) {
     // Without room for this one there is none for the next one.
-    let _ = from.iter().filter_map(Result::ok).try_for_each(|(key, value)| to.insert(key, value, 0));
+    let _ = entries(from, "").filter_map(Result::ok).try_for_each(|(key, value)| to.insert(key, value, 0));
 }
 
 /// Removes a key; one that is not there is no error.

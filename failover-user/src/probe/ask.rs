@@ -1,6 +1,6 @@
 //! One probe's question, in whatever protocol: what the transports need to know of it.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt::Write as _, net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::config::model::Transport;
 
@@ -87,7 +87,12 @@ pub(super) fn said_nothing(what: &str, timeout: Duration, heard: Option<&str>) -
 
 /// A code and the server's own words for it: `200 OK`.
 pub(super) fn said(code: impl std::fmt::Display, text: &[u8]) -> String {
-    format!("{code} {}", clean(text)).trim_end().to_owned()
+    let mut said = String::with_capacity(LONGEST_TEXT);
+    // Writing to a String does not fail.
+    let _ = write!(said, "{code} ");
+    said.extend(cleaned(&String::from_utf8_lossy(text)).take(LONGEST_TEXT));
+    said.truncate(said.trim_end().len());
+    said
 }
 
 /// A server's text, as far as it is fit for a line. Whatever could move a cursor or break a line is left out.
@@ -97,8 +102,11 @@ pub(super) fn clean(text: &[u8]) -> String {
 
 /// The same, of another length.
 pub(super) fn clean_within(longest: usize, text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
-    text.chars().filter(|char| !char.is_control() && !is_format(*char)).take(longest).collect()
+    cleaned(&String::from_utf8_lossy(text)).take(longest).collect()
+}
+
+fn cleaned(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|char| !char.is_control() && !is_format(*char))
 }
 
 /// Characters that reorder or hide the text around them (Unicode's bidirectional controls and zero-width ones).

@@ -30,6 +30,7 @@ mod megaco;
 mod mgcp;
 mod pace;
 mod prober;
+mod random;
 mod ras;
 mod sip;
 mod tcp;
@@ -162,7 +163,7 @@ pub struct Report {
 
 impl Report {
     /// Has the machine take in an outcome, known now, of a question that was asked at `asked`.
-    fn of(prober: &Prober, outcome: Outcome, machine: &mut Machine, asked: Instant) -> Self {
+    fn of(prober: &mut Prober, outcome: Outcome, machine: &mut Machine, asked: Instant) -> Self {
         let at = tokio::time::Instant::now().into_std();
         let asked = match outcome {
             // It may have been an earlier question.
@@ -175,7 +176,7 @@ impl Report {
             id: prober.id,
             at,
             late: prober.late,
-            question: prober.question.clone(),
+            question: std::mem::take(&mut prober.question),
             outcome,
             health: machine.health(),
             ever_alive: machine.ever_alive(),
@@ -223,7 +224,7 @@ pub async fn run(
         prober.wait = prober.patience(&machine);
         prober.repeat = machine.repeat(prober.wait);
         let outcome = prober.probe().await;
-        let report = Report::of(&prober, outcome, &mut machine, started.into_std());
+        let report = Report::of(&mut prober, outcome, &mut machine, started.into_std());
         let unable = matches!(report.outcome, Outcome::Unable { .. });
         if reports.send(report).await.is_err() {
             return;
@@ -252,7 +253,9 @@ async fn wait(
         // A closed channel disables this branch.
         Some(done) = again.recv() => asked.push(done),
     }
-    tokio::time::sleep_until(earliest).await;
+    if tokio::time::Instant::now() < earliest {
+        tokio::time::sleep_until(earliest).await;
+    }
     while let Ok(done) = again.try_recv() {
         asked.push(done);
     }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::random;
 use crate::{
     config::model::Transport,
     health::{Health, machine::Machine, rtt},
@@ -25,7 +26,7 @@ pub(super) fn fraction(random: u32) -> f64 {
 
 /// For jitter alone, where a failing source of randomness may go unheard: making the next token reports it.
 pub(super) fn random_u32() -> u32 {
-    getrandom::u32().unwrap_or(u32::MAX / 2)
+    random::bytes().map_or(u32::MAX / 2, u32::from_ne_bytes)
 }
 
 /// The least time that an answer is waited for. Over TCP a lost segment comes again after 200 ms at the soonest (Linux), and

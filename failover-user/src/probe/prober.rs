@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::{
     Exemption, Outcome, Subject,
     ask::{Ask, Question},
-    command, h225, megaco, mgcp, ras, sip, tcp, tls, udp,
+    command, h225, megaco, mgcp, random, ras, sip, tcp, tls, udp,
 };
 use crate::{
     config::model::{Service, ServiceKind, Transport, Way},
@@ -108,9 +108,7 @@ fn question(subject: &Subject, cseq: u32) -> Result<Arc<dyn Question>, getrandom
                 (_, Transport::Udp) => Carrier::Udp,
                 (_, Transport::Tcp) => Carrier::Tcp,
             };
-            let mut random = [0; Token::RANDOM];
-            getrandom::fill(&mut random)?;
-            let token = Token::from_random(&random);
+            let token = Token::from_random(&random::bytes()?);
             Arc::new(sip::Sip { server, carrier, token, cseq, alive: policy.sip_alive.clone() })
         }
         ServiceKind::Mgcp => {
@@ -131,6 +129,6 @@ fn question(subject: &Subject, cseq: u32) -> Result<Arc<dyn Question>, getrandom
 
 /// From 1 to `most`, each as likely as any other, but for one part in billions.
 fn transaction(most: u32) -> Result<u32, getrandom::Error> {
-    let random = getrandom::u64()?;
+    let random = u64::from_ne_bytes(random::bytes()?);
     Ok((random % u64::from(most)) as u32 + 1)
 }

@@ -25,7 +25,7 @@ impl Question for Sip {
     }
 
     fn token(&self, _: SocketAddr) -> Vec<u8> {
-        self.token.branch.clone().into_bytes()
+        self.token.branch.to_vec()
     }
 
     fn words(&self) -> String {
@@ -54,8 +54,8 @@ impl Question for Sip {
 impl Sip {
     fn is_answered_by(&self, message: &Message<'_>) -> bool {
         let branch = message.top_via().ok().and_then(|via| via.branch());
-        branch == Some(self.token.branch.as_bytes())
-            && message.call_id() == Ok(self.token.call_id.as_bytes())
+        branch == Some(&self.token.branch[..])
+            && message.call_id() == Ok(&self.token.call_id[..])
             && message.body().is_ok()
     }
 }

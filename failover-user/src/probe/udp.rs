@@ -7,12 +7,19 @@
 //!
 //! Questions without an answer stay open for the policy's time-out, also when the next one is out: a server that became
 //! slower than it used to be, or stood still for a moment, is alive by its late answer. And each question is sent twice before it
-//! is given up: networks lose datagrams, and that says nothing about a server.
+//! is given up: networks lose datagrams, and that says nothing about a server. Which of the two an answer is to cannot be told
+//! (RFC 6298 §3 leaves such round trips out); it counts from the first one, or a server that became slower for good would never be
+//! known to be.
 
 use std::{cell::RefCell, collections::VecDeque, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use rustix::net::RecvFlags;
-use tokio::{io::Interest, net::UdpSocket, sync::mpsc, time::Instant};
+use tokio::{
+    io::Interest,
+    net::UdpSocket,
+    sync::mpsc,
+    time::{Instant, error::Elapsed, timeout_at},
+};
 
 use super::{
     Exemption, Outcome, any_local,
@@ -47,6 +54,9 @@ pub(super) struct Io {
     silences: u32,
     pub(super) open: Option<Open>,
 }
+
+/// What decided, in words, and when that was asked, where it was an earlier question.
+type Decided = (String, Option<Instant>);
 
 /// Questions, and when each was asked.
 type Unanswered = VecDeque<(Arc<dyn Question>, Instant)>;
@@ -90,8 +100,7 @@ impl Io {
         let started = Instant::now();
         self.unanswered.retain(|(_, asked)| started.duration_since(*asked) < ask.timeout);
         let mut heard = None;
-        let exchange = open.exchange(ask, &self.unanswered, &mut heard);
-        let answer = tokio::time::timeout_at(started + ask.wait, exchange).await;
+        let answer = open.exchange(ask, started, &self.unanswered, &mut heard).await;
         match answer {
             Ok(Ok(_)) => {
                 self.unanswered.clear();
@@ -146,27 +155,36 @@ impl Open {
         Ok(Self { exempted, socket, local })
     }
 
-    /// Asks, and waits for what decides: with when it was asked, where that was an earlier question. Errors of `recv` that
-    /// do not quote this one are `heard` and otherwise ignored: see above.
+    /// Asks, twice where it has to be, and waits for what decides, until the time since `started` is up.
     async fn exchange(
         &self,
         ask: &Ask<'_>,
+        started: Instant,
         unanswered: &Unanswered,
         heard: &mut Option<String>,
-    ) -> Result<(String, Option<Instant>), Refusal> {
+    ) -> Result<Result<Decided, Refusal>, Elapsed> {
         let request = ask.question.request(self.local);
-        self.send(&request).await.map_err(Refusal::Send)?;
         if let Some(after) = ask.repeat {
-            let decided = tokio::time::timeout(after, self.listen(ask, unanswered, heard)).await;
-            if let Ok(decided) = decided {
-                return decided;
+            let once = self.ask(&request, ask, unanswered, heard);
+            if let Ok(decided) = timeout_at(started + after, once).await {
+                return Ok(decided);
             }
-            self.send(&request).await.map_err(Refusal::Send)?;
         }
+        timeout_at(started + ask.wait, self.ask(&request, ask, unanswered, heard)).await
+    }
+
+    async fn ask(
+        &self,
+        request: &[u8],
+        ask: &Ask<'_>,
+        unanswered: &Unanswered,
+        heard: &mut Option<String>,
+    ) -> Result<Decided, Refusal> {
+        self.send(request).await.map_err(Refusal::Send)?;
         self.listen(ask, unanswered, heard).await
     }
 
-    /// Waits for what decides.
+    /// Waits for what decides. Errors of `recv` that do not quote this question are `heard` and otherwise ignored: see above.
     ///
     /// Cancel safety: a datagram is read and judged at a stretch.
     async fn listen(
@@ -174,7 +192,7 @@ impl Open {
         ask: &Ask<'_>,
         unanswered: &Unanswered,
         heard: &mut Option<String>,
-    ) -> Result<(String, Option<Instant>), Refusal> {
+    ) -> Result<Decided, Refusal> {
         loop {
             let stretch = Instant::now();
             for _ in 0..STRETCH {

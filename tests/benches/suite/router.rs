@@ -75,7 +75,7 @@ impl Router {
                 live: 0b11,
             })
             .collect();
-        dataplane.sync(Desired { targets: &targets, places: &places }, false)?;
+        dataplane.sync(Desired { targets: &targets, places: &places })?;
         let program = ProgramInfo::from_pin(&program)
             .and_then(|info| info.fd())
             .with_context(|| format!("open {}", program.display()))?;

@@ -110,7 +110,7 @@ impl Bench {
             but.iter().find(|(primary, _)| *primary.ip() == target.addresses.first()).map_or(1, |(_, n)| *n)
         };
         let places: Vec<Place> = self.targets.iter().map(|target| place(serving(target), 0)).collect();
-        self.dataplane.sync(Desired { targets: &self.targets, places: &places }, false)?;
+        self.dataplane.sync(Desired { targets: &self.targets, places: &places })?;
         Ok(())
     }
 

@@ -143,7 +143,7 @@ pub(super) fn json(probe: &Probe) -> Value {
         },
         "connect": probe.way == Way::Connect,
         "command": command,
-        "sip_alive": probe.sip_alive.ranges,
+        "sip_alive": probe.sip_alive.ranges.to_vec(),
         "sip_tls": {
             "server_name": probe.tls.server_name,
             "ca": probe.tls.ca,
@@ -153,7 +153,7 @@ pub(super) fn json(probe: &Probe) -> Value {
         },
         "ras_request": probe.ras.name(),
         "ras_alive": probe.ras_alive.words(),
-        "mgcp_alive": probe.mgcp_alive.ranges,
-        "megaco_alive": probe.megaco_alive.ranges,
+        "mgcp_alive": probe.mgcp_alive.ranges.to_vec(),
+        "megaco_alive": probe.megaco_alive.ranges.to_vec(),
     })
 }

@@ -33,8 +33,8 @@ fn every_protocol_has_its_ports() {
 #[test]
 fn codes_that_count() {
     let probe = probe("mgcp.alive = [\"2xx\", \"500\"]\nmegaco = { alive = [\"5xx\", \"403\"] }");
-    assert_eq!(probe.mgcp_alive.ranges, [(200, 299), (500, 500)]);
-    assert_eq!(probe.megaco_alive.ranges, [(403, 403), (500, 599)]);
+    assert_eq!(*probe.mgcp_alive.ranges, [(200, 299), (500, 500)]);
+    assert_eq!(*probe.megaco_alive.ranges, [(403, 403), (500, 599)]);
     let built_in = Probe::default();
     assert_eq!(built_in.sip_alive.to_string(), "100–499, 600–699");
     assert_eq!(built_in.mgcp_alive.to_string(), "100–299, 400–599, 800–899");

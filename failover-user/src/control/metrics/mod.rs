@@ -21,6 +21,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Mutex, Semaphore, mpsc, oneshot},
+    task::spawn_blocking,
     time::{Instant, sleep, timeout},
 };
 
@@ -135,7 +136,9 @@ impl Desk {
                 break page.router;
             }
         };
-        let text = Bytes::from(text::encode(router, targets).ok()?);
+        // Of thousands of targets it is megabytes: probes do not wait for it.
+        let text = spawn_blocking(|| text::encode(router, targets)).await.ok()?.ok()?;
+        let text = Bytes::from(text);
         *last = Some((Instant::now(), text.clone()));
         Some(text)
     }
@@ -147,7 +150,8 @@ impl Desk {
             return Some(text.clone());
         }
         let status = self.ask(|reply| Command::Status { reply }).await?;
-        let text = Bytes::from(page::render(&status));
+        let text = spawn_blocking(move || page::render(&status)).await.ok()?;
+        let text = Bytes::from(text);
         *last = Some((Instant::now(), text.clone()));
         Some(text)
     }

@@ -116,7 +116,7 @@ async fn a_stream_that_is_no_tpkt_fails_at_once() {
 async fn the_errors_that_count_can_be_chosen() {
     let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let mut prober = of_kind(ServiceKind::Megaco, server.local_addr().unwrap(), Transport::Udp, LONG);
-    prober.subject.policy.megaco_alive = StatusSet { ranges: vec![(400, 499)] };
+    prober.subject.policy.megaco_alive = StatusSet { ranges: [(400, 499)].into() };
     tokio::spawn(async move {
         for code in [510, 430] {
             let mut buffer = [0; 2048];

@@ -68,7 +68,7 @@ async fn what_is_no_answer_to_this_question_is_none() {
 async fn the_codes_that_count_can_be_chosen() {
     let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let mut prober = mgcp(server.local_addr().unwrap(), LONG);
-    prober.subject.policy.mgcp_alive = StatusSet { ranges: vec![(200, 299)] };
+    prober.subject.policy.mgcp_alive = StatusSet { ranges: [(200, 299)].into() };
     tokio::spawn(async move {
         for answers in [&["409 T overload\r\n"][..], &["100 T\r\n", "200 T OK\r\n"]] {
             let (transaction, from) = request(&server).await;

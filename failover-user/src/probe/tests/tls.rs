@@ -242,7 +242,7 @@ async fn a_handshake_alone_is_not_life() {
     // The handshake is made, and then nothing: the answer is to another question.
     let address = server(authority.signs("sip.example", |_| {}), "100 Trying").await;
     let mut only = prober(address, tls, Duration::from_secs(2));
-    only.subject.policy.sip_alive = StatusSet { ranges: vec![(200, 299)] };
+    only.subject.policy.sip_alive = StatusSet { ranges: [(200, 299)].into() };
     assert_eq!(failed(only.probe().await), "no answer in 2s (only 100 Trying)");
 }
 

@@ -64,7 +64,7 @@ async fn codes_decide() {
 async fn a_provisional_answer_that_does_not_count_is_waited_out() {
     let (server, address) = socket().await;
     let mut prober = plain_prober(address, Transport::Udp, LONG);
-    prober.subject.policy.sip_alive = StatusSet { ranges: vec![(200, 299)] };
+    prober.subject.policy.sip_alive = StatusSet { ranges: [(200, 299)].into() };
     tokio::spawn(async move {
         let (request, from) = request(&server).await;
         server.send_to(&answer(&request, "100 Trying"), from).await.unwrap();

@@ -3,15 +3,18 @@
 use std::{fmt::Write as _, net::SocketAddr};
 
 /// What makes one request's answer unguessable: a stranger who cannot see the request cannot forge its answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token {
     /// The Via branch: RFC 3261's cookie and 128 bits in hex.
-    pub branch: String,
+    pub branch: [u8; COOKIE.len() + 32],
     /// The Call-ID: 128 bits in hex.
-    pub call_id: String,
+    pub call_id: [u8; 32],
     /// The From tag: 64 bits in hex.
-    pub tag: String,
+    pub tag: [u8; 16],
 }
+
+/// What every branch begins with (§8.1.1.7).
+const COOKIE: &[u8; 7] = b"z9hG4bK";
 
 impl Token {
     /// Random bytes that [`Self::from_random`] wants.
@@ -19,21 +22,14 @@ impl Token {
 
     /// A token of `random`, which has to come from a cryptographic source.
     pub fn from_random(random: &[u8; Self::RANDOM]) -> Self {
-        Self {
-            branch: hex("z9hG4bK", &random[..16]),
-            call_id: hex("", &random[16..32]),
-            tag: hex("", &random[32..]),
-        }
+        let mut token = Self { branch: [0; COOKIE.len() + 32], call_id: [0; 32], tag: [0; 16] };
+        let (cookie, branch) = token.branch.split_at_mut(COOKIE.len());
+        cookie.copy_from_slice(COOKIE);
+        let digits = branch.iter_mut().chain(&mut token.call_id).chain(&mut token.tag);
+        let nibbles = random.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        digits.zip(nibbles).for_each(|(digit, nibble)| *digit = b"0123456789abcdef"[usize::from(nibble)]);
+        token
     }
-}
-
-fn hex(prefix: &str, bytes: &[u8]) -> String {
-    let mut text = prefix.to_owned();
-    for byte in bytes {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 /// What carries a message, as a Via header names it (§20.42).
@@ -74,29 +70,42 @@ impl Options<'_> {
         };
         let (server, local) = (host_port(self.server), host_port(self.local));
         let Token { branch, call_id, tag } = self.token;
-        let cseq = self.cseq;
-        format!(
-            "OPTIONS sip:{server} SIP/2.0\r\n\
-             Via: SIP/2.0/{via} {local};rport;branch={branch}\r\n\
-             Max-Forwards: 70\r\n\
-             From: <sip:failover@{local}>;tag={tag}\r\n\
-             To: <sip:{server}>\r\n\
-             Call-ID: {call_id}\r\n\
-             CSeq: {cseq} OPTIONS\r\n\
-             Contact: <sip:failover@{local}{uri}>\r\n\
-             Accept: application/sdp\r\n\
-             User-Agent: failover\r\n\
-             Content-Length: 0\r\n\
-             \r\n"
-        )
-        .into_bytes()
+        let cseq = self.cseq.to_string();
+        let parts: [&[u8]; _] = [
+            b"OPTIONS sip:",
+            server.as_bytes(),
+            b" SIP/2.0\r\nVia: SIP/2.0/",
+            via.as_bytes(),
+            b" ",
+            local.as_bytes(),
+            b";rport;branch=",
+            branch,
+            b"\r\nMax-Forwards: 70\r\nFrom: <sip:failover@",
+            local.as_bytes(),
+            b">;tag=",
+            tag,
+            b"\r\nTo: <sip:",
+            server.as_bytes(),
+            b">\r\nCall-ID: ",
+            call_id,
+            b"\r\nCSeq: ",
+            cseq.as_bytes(),
+            b" OPTIONS\r\nContact: <sip:failover@",
+            local.as_bytes(),
+            uri.as_bytes(),
+            b">\r\nAccept: application/sdp\r\nUser-Agent: failover\r\nContent-Length: 0\r\n\r\n",
+        ];
+        parts.concat()
     }
 }
 
 /// As a SIP URI has it: an IPv6 address in brackets, and never with a zone, which means nothing to the other side.
 fn host_port(address: SocketAddr) -> String {
-    match address {
-        SocketAddr::V4(v4) => v4.to_string(),
-        SocketAddr::V6(v6) => format!("[{}]:{}", v6.ip(), v6.port()),
-    }
+    let mut text = String::with_capacity(64);
+    // Writing to a String does not fail.
+    let _ = match address {
+        SocketAddr::V4(v4) => write!(text, "{v4}"),
+        SocketAddr::V6(v6) => write!(text, "[{}]:{}", v6.ip(), v6.port()),
+    };
+    text
 }

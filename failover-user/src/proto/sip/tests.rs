@@ -222,7 +222,7 @@ fn an_ipv6_address_is_in_brackets_wherever_it_stands() {
     let message = Message::parse(text.as_bytes()).unwrap();
     let via = message.top_via().unwrap();
     assert_eq!(via.sent_by, b"[2001:db8:2::1]:40000");
-    assert_eq!(via.branch(), Some(token.branch.as_bytes()));
+    assert_eq!(via.branch(), Some(&token.branch[..]));
 }
 
 #[test]
@@ -230,9 +230,9 @@ fn our_own_parser_reads_our_own_request() {
     let token = Token::from_random(&[0xa5; Token::RANDOM]);
     let bytes = options("198.51.100.1:40000", Carrier::Udp, &token);
     let message = Message::parse(bytes.as_bytes()).unwrap();
-    assert_eq!(message.top_via().unwrap().branch(), Some(token.branch.as_bytes()));
-    assert_eq!(message.call_id(), Ok(token.call_id.as_bytes()));
-    assert_eq!(message.from_tag(), Ok(Some(token.tag.as_bytes())));
+    assert_eq!(message.top_via().unwrap().branch(), Some(&token.branch[..]));
+    assert_eq!(message.call_id(), Ok(&token.call_id[..]));
+    assert_eq!(message.from_tag(), Ok(Some(&token.tag[..])));
     assert_eq!(message.to_tag(), Ok(None));
     assert_eq!(message.cseq(), Ok(CSeq { number: 7, method: b"OPTIONS" }));
 }
