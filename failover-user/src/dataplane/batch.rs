@@ -11,7 +11,7 @@ use aya_obj::generated::{bpf_attr__bindgen_ty_3 as Batch, bpf_cmd::BPF_MAP_LOOKU
 use nix::libc;
 
 /// Entries in a call. A bucket of a hash map that holds more is asked for again with more room.
-const BATCH: u32 = 4096;
+const BATCH: u32 = 1024;
 /// More than any bucket may hold: the largest map's entries.
 const MOST: u32 = 1 << 24;
 

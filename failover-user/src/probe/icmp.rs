@@ -2,7 +2,10 @@
 //!
 //! Anybody can send an ICMP error that names two addresses and ports. One that also quotes the random token of a question
 //! which was just sent comes from somebody who saw that: the server's own host, or a router on the way. The kernel keeps the
-//! quotes in the socket's error queue (ip(7), IP_RECVERR), where they cost nothing until they are read.
+//! quotes in the socket's error queue (ip(7), IP_RECVERR).
+//!
+//! There they take the room that answers need, until they are read. So whatever is found of them is read to the last one, and in a
+//! flood no more are kept: the question then ends with an answer, or with its time.
 
 use std::{
     io::{self, IoSliceMut},
@@ -16,7 +19,7 @@ use nix::sys::socket::{
 };
 use tokio::net::UdpSocket;
 
-/// Errors that are looked at, at a time: a flood of forged ones is left for the next probes.
+/// More than any honest network has to say about the questions to one server: the rest is a flood. So many have room beside an answer.
 const AT_A_TIME: usize = 64;
 /// The most of a quote that is read. A token stands within the first hundred bytes.
 const QUOTE: usize = 576;
@@ -25,25 +28,34 @@ const QUOTE: usize = 576;
 const ICMP: u8 = 2;
 const ICMP6: u8 = 3;
 
-/// Has the kernel keep them, for a socket that will ask `server`.
-pub(super) fn keep_quotes(socket: &UdpSocket, server: SocketAddr) -> io::Result<()> {
+/// Has the kernel keep them, for a socket that asks `server`; or no longer, and throw away what it has kept.
+pub(super) fn keep_quotes(socket: &UdpSocket, server: SocketAddr, keep: bool) -> io::Result<()> {
     match server {
-        SocketAddr::V4(_) => setsockopt(socket, Ipv4RecvErr, &true)?,
-        SocketAddr::V6(_) => setsockopt(socket, Ipv6RecvErr, &true)?,
+        SocketAddr::V4(_) => setsockopt(socket, Ipv4RecvErr, &keep)?,
+        SocketAddr::V6(_) => setsockopt(socket, Ipv6RecvErr, &keep)?,
     }
     Ok(())
 }
 
-/// Takes what is there, and tells whether any of it says "unreachable" about a datagram with `token` in it.
-pub(super) fn quotes(socket: &UdpSocket, token: &[u8]) -> bool {
-    let mut found = false;
+/// What was in a socket's error queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(super) struct Quotes {
+    /// Some of it says "unreachable" about a datagram with the token in it.
+    pub(super) of_question: bool,
+    /// There may be more of it.
+    pub(super) are_flood: bool,
+}
+
+/// Takes what is there, and looks for `token` in it.
+pub(super) fn take_quotes(socket: &UdpSocket, token: &[u8]) -> Quotes {
+    let mut of_question = false;
     for _ in 0..AT_A_TIME {
         match next(socket, token) {
-            Some(hit) => found |= hit,
-            None => break,
+            Some(hit) => of_question |= hit,
+            None => return Quotes { of_question, are_flood: false },
         }
     }
-    found
+    Quotes { of_question, are_flood: true }
 }
 
 /// One error, and whether it is one of those; none: there is no more.

@@ -11,7 +11,17 @@
 //! (RFC 6298 §3 leaves such round trips out); it counts from the first one, or a server that became slower for good would never be
 //! known to be.
 
-use std::{cell::RefCell, collections::VecDeque, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use rustix::net::RecvFlags;
 use tokio::{
@@ -72,6 +82,8 @@ pub(super) struct Open {
     exempted: Exempted,
     pub(super) socket: UdpSocket,
     pub(super) local: SocketAddr,
+    /// The kernel keeps no ICMP errors any more: there were too many.
+    flooded: AtomicBool,
 }
 
 /// Why a probe failed before its time was up.
@@ -97,6 +109,7 @@ impl Io {
             },
         };
         let open = self.open.insert(open);
+        open.listen_to_errors(ask.server);
         let started = Instant::now();
         self.unanswered.retain(|(_, asked)| started.duration_since(*asked) < ask.timeout);
         let mut heard = None;
@@ -145,14 +158,14 @@ impl Open {
         let connected = async {
             let socket = UdpSocket::bind(any_local(ask.server)).await?;
             leave_alone(&socket)?;
-            icmp::keep_quotes(&socket, ask.server)?;
+            icmp::keep_quotes(&socket, ask.server, true)?;
             socket.connect(ask.server).await?;
             let local = socket.local_addr()?;
             Ok((socket, local))
         };
         let (socket, local) = connected.await.map_err(|error| failed(&error))?;
         let exempted = Exempted::hold(local, ask.transport, exemptions).await?;
-        Ok(Self { exempted, socket, local })
+        Ok(Self { exempted, socket, local, flooded: AtomicBool::new(false) })
     }
 
     /// Asks, twice where it has to be, and waits for what decides, until the time since `started` is up.
@@ -180,7 +193,7 @@ impl Open {
         unanswered: &Unanswered,
         heard: &mut Option<String>,
     ) -> Result<Decided, Refusal> {
-        self.send(request).await.map_err(Refusal::Send)?;
+        self.send(request, ask).await?;
         self.listen(ask, unanswered, heard).await
     }
 
@@ -206,7 +219,7 @@ impl Open {
                     Ok((Verdict::NotOurs, _)) => {}
                     Err(error) => {
                         let said = format!("ICMP says {}", words(&error));
-                        if icmp::quotes(&self.socket, &ask.question.token(self.local)) {
+                        if self.is_refused(ask) {
                             return Err(Refusal::Answer(said));
                         }
                         *heard = Some(said);
@@ -239,15 +252,34 @@ impl Open {
     }
 
     /// Sends a datagram. An error may be an earlier packet's ICMP error, and is then gone at the next try.
-    async fn send(&self, request: &[u8]) -> io::Result<()> {
+    async fn send(&self, request: &[u8], ask: &Ask<'_>) -> Result<(), Refusal> {
         let mut result = Ok(());
         for _ in 0..TRIES {
-            result = self.socket.send(request).await.map(drop);
-            if result.is_ok() {
-                break;
+            match self.socket.send(request).await {
+                Ok(_) => return Ok(()),
+                Err(error) if self.is_refused(ask) => {
+                    return Err(Refusal::Answer(format!("ICMP says {}", words(&error))));
+                }
+                Err(error) => result = Err(Refusal::Send(error)),
             }
         }
         result
+    }
+
+    /// Whether an ICMP error quotes the question. All of them are taken: those that stay take the room of answers.
+    fn is_refused(&self, ask: &Ask<'_>) -> bool {
+        let quotes = icmp::take_quotes(&self.socket, &ask.question.token(self.local));
+        if quotes.are_flood && icmp::keep_quotes(&self.socket, ask.server, false).is_ok() {
+            self.flooded.store(true, Ordering::Relaxed);
+        }
+        quotes.of_question
+    }
+
+    /// After a flood: another probe, another chance.
+    fn listen_to_errors(&self, server: SocketAddr) {
+        if self.flooded.load(Ordering::Relaxed) && icmp::keep_quotes(&self.socket, server, true).is_ok() {
+            self.flooded.store(false, Ordering::Relaxed);
+        }
     }
 
     /// Whether the routes have changed so that packets to the server would now leave with another address. A

@@ -21,7 +21,7 @@ use failover_tests::netns::Namespaces;
 use failover_user::{
     config::model::{Config, Forward, Prefix, Router, Target},
     dataplane::{
-        Dataplane, Desired, Events, Options,
+        Dataplane, Desired, Events, Flows, Options,
         offline::explain::{Answer, Ingress, Twin},
     },
     director::Place,
@@ -224,6 +224,11 @@ impl Bench {
             fragments.remove(&datagram)?;
         }
         Ok(())
+    }
+
+    /// Counts who is remembered.
+    pub fn walk(&self) -> Result<Flows> {
+        Ok(self.dataplane.sweeper(&self.targets).sweep()?)
     }
 
     /// Makes everything that is remembered `seconds` older.

@@ -32,6 +32,7 @@ mod spread;
 mod steering;
 mod unrewritten;
 mod untouched;
+mod walk;
 mod watch;
 mod wrap;
 

@@ -24,15 +24,16 @@ const MOST: [f64; 2] = [210.0, 260.0];
 
 /// A conversation of one phone.
 #[derive(Clone, Copy, Debug)]
-struct Talk {
-    six: bool,
-    tcp: bool,
+pub struct Talk {
+    pub six: bool,
+    pub tcp: bool,
     /// Whether other targets share the backup's endpoint.
-    shared: bool,
+    pub shared: bool,
 }
 
 impl Talk {
-    fn frame(self, from: SocketAddrV4, to: SocketAddrV4) -> Raw {
+    /// One packet of it.
+    pub fn frame(self, from: SocketAddrV4, to: SocketAddrV4) -> Raw {
         let ingress = subnet(*from.ip());
         let link = PacketBuilder::ethernet2(mac(*from.ip()), router_mac(ingress));
         let ip = if self.six {

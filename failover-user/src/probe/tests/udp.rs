@@ -178,7 +178,11 @@ async fn an_icmp_error_that_quotes_something_else_does_not_decide() {
         let _ = open.socket.send(b"REGISTER sip:somebody.else SIP/2.0\r\n").await;
     }
     assert!(open.socket.recv(&mut [0; 9]).await.is_err());
-    assert!(!icmp::quotes(&open.socket, b"z9hG4bK"), "and all of them have been taken");
+    assert_eq!(
+        icmp::take_quotes(&open.socket, b"z9hG4bK"),
+        icmp::Quotes::default(),
+        "all of them have been taken"
+    );
     let _server = UdpSocket::bind(address).await.unwrap();
     assert_eq!(failed(prober.probe().await), "no answer in 250ms");
 }
@@ -229,6 +233,38 @@ async fn a_question_that_was_lost_is_sent_once_more() {
         server.try_recv(&mut buffer).unwrap();
     }
     assert!(server.try_recv(&mut buffer).is_err());
+}
+
+/// Errors that come between probes: so many at a time, so often. Each time there is an answer at the end.
+async fn alive_after_errors(address: &str, at_a_time: usize, times: usize) {
+    let (_, server) = socket_on(address).await;
+    let mut prober = plain_prober(server, Transport::Udp, LONG);
+    for n in 0..times {
+        if let Some(open) = &prober.udp.open {
+            for _ in 0..at_a_time {
+                // Nobody listens: on the loopback, the ICMP error is there when send returns, and the next send is told. The last one
+                // of an odd number stays for the probe to find.
+                let _ = open.socket.try_send(b"early");
+            }
+        }
+        let listening = UdpSocket::bind(server).await.unwrap();
+        let answering = tokio::spawn(async move {
+            let (request, from) = request(&listening).await;
+            listening.send_to(&answer(&request, OK), from).await.unwrap();
+        });
+        assert_eq!(alive(prober.probe().await), "200 OK", "{n}");
+        answering.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn icmp_errors_that_came_between_probes_never_take_the_room_of_answers() {
+    alive_after_errors("127.0.0.41:0", 1, 1000).await;
+}
+
+#[tokio::test]
+async fn nor_does_a_flood_of_them() {
+    alive_after_errors("127.0.0.42:0", 2001, 5).await;
 }
 
 #[tokio::test]
