@@ -48,7 +48,7 @@ impl<'a, K: Pod, V: Pod> Walk<'a, K, V> {
                     return Ok(());
                 }
                 Err(error) if error.raw_os_error() == Some(libc::ENOSPC) && self.batch < MOST => {
-                    self.batch *= 2
+                    self.batch *= 2;
                 }
                 Err(error) => return Err(error),
             }
