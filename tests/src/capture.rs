@@ -77,8 +77,16 @@ impl Captured {
     }
 
     /// Packets with a bad checksum in any of their IPv4, UDP, TCP or ICMP headers.
+    ///
+    /// What they are is in the test's output.
     pub fn bad_checksums(&self) -> Result<usize> {
-        self.count("ip.checksum.status == 0 || udp.checksum.status == 0 || tcp.checksum.status == 0 || icmp.checksum.status == 0")
+        const BAD: &str = "ip.checksum.status == 0 || udp.checksum.status == 0 || tcp.checksum.status == 0 || icmp.checksum.status == 0";
+        let rows = self.fields(
+            BAD,
+            &["frame.time_epoch", "ip.src", "ip.dst", "frame.len", "_ws.col.Info", "frame.protocols"],
+        )?;
+        rows.iter().for_each(|row| println!("a bad checksum: {}", row.join("  ")));
+        Ok(rows.len())
     }
 
     /// One call as the wire saw it, a line for each message.
