@@ -85,7 +85,9 @@ impl Captured {
             BAD,
             &["frame.time_epoch", "ip.src", "ip.dst", "frame.len", "_ws.col.Info", "frame.protocols"],
         )?;
-        rows.iter().for_each(|row| println!("a bad checksum: {}", row.join("  ")));
+        for row in &rows {
+            println!("a bad checksum: {}", row.join("  "));
+        }
         Ok(rows.len())
     }
 

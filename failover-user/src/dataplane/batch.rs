@@ -83,6 +83,10 @@ pub fn per_cpu_rows<V: Pod>(map: &MapData, first: u32, many: u32) -> io::Result<
     let (mut keys, mut values) = (Vec::<u32>::new(), Vec::new());
     let mut position = first.checked_sub(1);
     lookup(map, &mut position, many, (&mut keys, &mut values, cpus))?;
+    // Behind the last row the kernel begins with the first one again.
+    if keys.first() != Some(&first) || keys.len() != many as usize {
+        return Err(io::Error::other(format!("it has no {many} rows from {first} on")));
+    }
     Ok(values)
 }
 

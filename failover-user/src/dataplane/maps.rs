@@ -5,7 +5,6 @@ use std::io;
 use aya::{
     Ebpf, Pod,
     maps::{Array, HashMap, IterableMap, Map, MapData, MapError, PerCpuArray, RingBuf, xdp::DevMapHash},
-    sys::SyscallError,
 };
 use failover_common::{
     key::{CallKey, EndpointKey, FlowKey, HostKey},
@@ -175,8 +174,7 @@ pub fn entries<'a, K: Pod, V: Pod>(
 
 /// An error of reading many entries of the map `name`.
 pub fn reading(name: &'static str) -> impl Fn(io::Error) -> Error {
-    let call = "bpf_map_lookup_batch";
-    move |io_error| fails(name, "read")(MapError::SyscallError(SyscallError { call, io_error }))
+    move |error| Error::io(format!("read the map {name}"), error)
 }
 
 /// An error of the map `name`.
